@@ -1,0 +1,1 @@
+"""The outside world, thin: files, processes, nft, network namespaces."""

@@ -1,0 +1,1 @@
+"""What the policies mean: compile a cluster once, ask it about flows."""

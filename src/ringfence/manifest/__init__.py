@@ -1,0 +1,1 @@
+"""Documents to model values, as strictly as kube-apiserver reads them."""

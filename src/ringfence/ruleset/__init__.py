@@ -1,0 +1,1 @@
+"""Compiled policy to nftables, still pure: typed IR, text, interpreter."""

@@ -1,0 +1,1 @@
+"""Pure algebra on numbers, addresses, ports and connections; knows no Kubernetes."""
