@@ -48,7 +48,7 @@ PORT_PROTOCOLS = (Protocol.TCP, Protocol.UDP, Protocol.SCTP)
 
 @dataclass(frozen=True, slots=True)
 class PodEnd:
-    """A pod as one end of a flow; ``address`` fixes which of its addresses, if given."""
+    """A pod as one end of a flow; ``address``, if given, fixes which of its."""
 
     key: ObjectKey
     address: IPAddress | None = None
@@ -56,7 +56,7 @@ class PodEnd:
 
 @dataclass(frozen=True, slots=True)
 class NodeEnd:
-    """A node as one end of a flow; ``address`` fixes which of its addresses, if given."""
+    """A node as one end of a flow; ``address``, if given, fixes which of its."""
 
     name: str
     address: IPAddress | None = None
@@ -71,7 +71,7 @@ class AddressEnd:
 
 @dataclass(frozen=True, slots=True)
 class InternetEnd:
-    """An outside address that only a /0 block covers (product.md, endpoint ``internet``)."""
+    """Some outside address that only a /0 block covers: ``internet``."""
 
 
 End: TypeAlias = PodEnd | NodeEnd | AddressEnd | InternetEnd

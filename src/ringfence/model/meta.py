@@ -39,7 +39,7 @@ NOWHERE = Position("", 0, 0)
 """The place of a value that no file holds."""
 
 
-def unknown_or(values: "list[Tri]") -> Tri:
+def unknown_or(values: list[Tri]) -> Tri:
     """Kleene OR: True wins, then unknown, then False; an empty list is False."""
     if any(values):
         return True

@@ -15,7 +15,7 @@ from ringfence.model.meta import NOWHERE, Labels, ObjectKey, Position
 
 @dataclass(frozen=True, slots=True)
 class IPBlock:
-    """``cidr`` minus every ``except_``. An except is no deny: other rules may allow it."""
+    """``cidr`` minus every ``except_``, which is no deny: other rules may allow it."""
 
     cidr: IPNetwork
     except_: tuple[IPNetwork, ...] = ()
@@ -55,7 +55,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """A policy with ``policyTypes`` defaulted; rules of unlisted directions are kept, not used."""
+    """A policy with ``policyTypes`` defaulted.
+
+    Rules of a direction that is not listed are kept and mean nothing.
+    """
 
     key: ObjectKey
     pod_selector: LabelSelector
