@@ -76,12 +76,14 @@ class Compiled:
 
     ``subjects`` maps a direction and a pod to its policy-set; a pod that is not
     there is not isolated for that direction. ``members`` has every
-    ``PeerSelector`` that some rule uses.
+    ``PeerSelector`` that some rule uses. ``families`` are the IP versions that an
+    address nobody names may have: those of the cluster's own addresses, or both.
     """
 
     cluster: Cluster
     subjects: Mapping[tuple[Direction, ObjectKey], PolicySet]
     members: Mapping[PeerSelector, Members]
+    families: tuple[int, ...]
 
     def policy_set(self, direction: Direction, pod: ObjectKey) -> PolicySet | None:
         """Return the policy-set that isolates the pod, None where none does."""

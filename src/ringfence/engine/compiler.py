@@ -41,6 +41,7 @@ def compile_cluster(cluster: Cluster) -> Compiled:
         cluster,
         _subjects(cluster.policies.values(), groups, rules),
         _members(cluster.namespaces, groups, rules.values()),
+        _families(cluster),
     )
 
 
@@ -124,6 +125,19 @@ def _subjects(
                 )
                 subjects.update(((direction, pod), policy_set) for pod in pods)
     return subjects
+
+
+def _families(cluster: Cluster) -> tuple[int, ...]:
+    seen = {
+        address.version
+        for addresses in (
+            *(pod.addresses for pod in cluster.pods.values()),
+            *(node.addresses for node in cluster.nodes.values()),
+            *(service.cluster_ips for service in cluster.services.values()),
+        )
+        for address in addresses
+    }
+    return tuple(sorted(seen)) or (4, 6)
 
 
 def _members(

@@ -79,12 +79,14 @@ class EndEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer for one flow, and the addresses the answer was found for.
+    """The answer for one flow, and the connection that it was found for.
 
-    ``source_address`` and ``destination_address`` are None where unknown.
+    The addresses are None where unknown. ``port`` is the flow's, or, where the
+    flow asks for every port, the first one that decides.
     """
 
     outcome: Outcome
+    port: int | None = None
     source_address: IPAddress | None = None
     destination_address: IPAddress | None = None
 
