@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from ringfence.engine.compiled import Compiled, CompiledRule
 from ringfence.engine.match import port_atoms, rule_matches
-from ringfence.engine.stations import Connection, Connections, Station, connections
+from ringfence.engine.stations import (
+    Connection,
+    Connections,
+    Service,
+    Station,
+    connections,
+)
 from ringfence.model.flow import Direction, Flow, Protocol
 from ringfence.model.meta import Tri, both, unknown_or
 from ringfence.model.verdict import Outcome, Verdict
@@ -18,8 +25,28 @@ OUTCOMES: dict[Tri, Outcome] = {
 }
 
 
+class Decision(NamedTuple):
+    """A verdict and the connection that decides it, None where no family is shared.
+
+    ``hypothetical``: undecided only because the family of an unknown address
+    would make the difference.
+    """
+
+    verdict: Verdict
+    connection: Connection | None
+    hypothetical: bool = False
+
+
 def evaluate(compiled: Compiled, flow: Flow) -> Verdict:
     """Return the verdict on a flow.
+
+    Raises RingfenceBug where an end is not in the cluster or has finished.
+    """
+    return decide(compiled, flow).verdict
+
+
+def decide(compiled: Compiled, flow: Flow) -> Decision:
+    """Return the verdict on a flow and the connection that it hangs on.
 
     Raises RingfenceBug where an end is not in the cluster or has finished.
     """
@@ -31,18 +58,18 @@ def evaluate(compiled: Compiled, flow: Flow) -> Verdict:
 
 def _every_port(
     compiled: Compiled, candidates: Connections, protocol: Protocol
-) -> Verdict:
+) -> Decision:
     """Allow only if each port is allowed; the first port that is not decides."""
-    first: Verdict | None = None
-    undecided: Verdict | None = None
-    for port in flow_atoms(compiled, candidates, protocol):
-        verdict = _at_port(compiled, candidates, protocol, port)
-        if verdict.outcome is Outcome.DENY:
-            return verdict
-        if verdict.outcome is Outcome.UNDECIDED:
-            undecided = undecided or verdict
-        first = first or verdict
-    return undecided or first or Verdict(Outcome.DENY)
+    atoms = flow_atoms(compiled, candidates, protocol)
+    first = _at_port(compiled, candidates, protocol, atoms[0])
+    undecided: Decision | None = None
+    for port in atoms:
+        decision = _at_port(compiled, candidates, protocol, port)
+        if decision.verdict.outcome is Outcome.DENY:
+            return decision
+        if decision.verdict.outcome is Outcome.UNDECIDED:
+            undecided = undecided or decision
+    return undecided or first
 
 
 def flow_atoms(
@@ -71,17 +98,20 @@ def _rules(
 
 def _at_port(
     compiled: Compiled, candidates: Connections, protocol: Protocol, port: int | None
-) -> Verdict:
+) -> Decision:
     def passes(connection: Connection) -> Tri:
         return connection_passes(compiled, connection, (protocol, port))
 
     answers = [_case(case, passes) for case in candidates.cases]
-    answer = answers[0][0]
-    if any(other is not answer for other, _ in answers):
-        answer = None
-    deciding = next(c for a, c in answers if answer is None or a is answer)
-    addresses = (deciding[0].address, deciding[1].address) if deciding else (None, None)
-    return Verdict(OUTCOMES[answer], port, *addresses)
+    agreed = len({answer for answer, _ in answers}) == 1
+    answer = answers[0][0] if agreed else None
+    # Cases that disagree: the one that does not pass shows what is missing.
+    connection = next(c for a, c in answers if agreed or a is not True)
+    if connection is None:
+        return Decision(Verdict(OUTCOMES[answer], port), None, not agreed)
+    source, destination = connection
+    verdict = Verdict(OUTCOMES[answer], port, source.address, destination.address)
+    return Decision(verdict, connection, not agreed)
 
 
 def _case(
@@ -100,7 +130,7 @@ def _case(
 
 
 def connection_passes(
-    compiled: Compiled, connection: Connection, service: tuple[Protocol, int | None]
+    compiled: Compiled, connection: Connection, service: Service
 ) -> Tri:
     """Whether a connection passes: an exception holds, or both ends say yes."""
     source, destination = connection
@@ -136,7 +166,7 @@ def end_allows(
     compiled: Compiled,
     direction: Direction,
     connection: Connection,
-    service: tuple[Protocol, int | None],
+    service: Service,
 ) -> Tri:
     """Whether one end's policies allow the connection.
 

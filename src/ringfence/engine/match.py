@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ringfence.engine.compiled import Compiled, CompiledPeer, CompiledRule, Target
-from ringfence.engine.stations import Station
+from ringfence.engine.stations import Service, Station
 from ringfence.model.flow import Protocol
 from ringfence.model.meta import Tri, both
 from ringfence.model.netpol import IPBlock, PolicyPort
@@ -16,7 +16,7 @@ def rule_matches(
     rule: CompiledRule,
     other: Station,
     destination: Station,
-    service: tuple[Protocol, int | None],
+    service: Service,
 ) -> Tri:
     """Whether a rule allows a connection: any peer AND any port.
 
@@ -78,7 +78,7 @@ def block_covers(block: IPBlock, other: Station) -> Tri:
 def ports_match(
     ports: tuple[PolicyPort, ...] | None,
     destination: Station,
-    service: tuple[Protocol, int | None],
+    service: Service,
 ) -> Tri:
     """Whether any entry of ``ports`` matches; absent ports match every protocol."""
     if ports is None:
@@ -93,9 +93,7 @@ def ports_match(
     return answer
 
 
-def port_matches(
-    entry: PolicyPort, destination: Station, service: tuple[Protocol, int | None]
-) -> Tri:
+def port_matches(entry: PolicyPort, destination: Station, service: Service) -> Tri:
     """Whether one entry matches: protocol, then number, range or name."""
     protocol, number = service
     if entry.protocol is not protocol or number is None:

@@ -19,6 +19,7 @@ from ringfence.model.flow import (
     IPAddress,
     NodeEnd,
     PodEnd,
+    Protocol,
 )
 from ringfence.model.workload import Pod
 
@@ -43,6 +44,10 @@ class Station(NamedTuple):
 
 
 Connection: TypeAlias = tuple[Station, Station]
+
+
+Service: TypeAlias = tuple[Protocol, int | None]
+"""Protocol and destination port; None only for protocols without ports."""
 
 
 class Connections(NamedTuple):

@@ -1,0 +1,295 @@
+"""The nearest miss: the rule that fails in the fewest terms, and what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from ringfence.engine.compiled import (
+    Compiled,
+    CompiledRule,
+    PeerSelector,
+    PolicySet,
+    Target,
+)
+from ringfence.engine.match import block_covers, named_port, ports_match, target_matches
+from ringfence.engine.select import requirement_holds
+from ringfence.engine.stations import Service, Station
+from ringfence.model.flow import Direction
+from ringfence.model.labels import LabelSelector, Operator, Requirement
+from ringfence.model.meta import Labels, Position
+from ringfence.model.netpol import IPBlock, PolicyPort
+from ringfence.model.verdict import Miss
+
+PEER_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
+RULE_FIELD = {Direction.INGRESS: "ingress", Direction.EGRESS: "egress"}
+
+LABEL_COST = 1
+PORT_COST = 1
+BLOCK_COST = 2
+"""A label or a port is a smaller change than an address range."""
+NOT_A_POD_COST = 6
+"""A peer that selects pods is far from an end that is none."""
+
+
+class Term(NamedTuple):
+    """A term that fails: what it costs to mend, what is wrong, what would be right."""
+
+    cost: int
+    text: str
+    fix: str
+
+
+class _Side(NamedTuple):
+    """The failing terms of a rule's peers or ports, and the entry they stand in."""
+
+    terms: tuple[Term, ...]
+    field: str
+    position: Position
+
+    @property
+    def cost(self) -> int:
+        return sum(term.cost for term in self.terms)
+
+
+def nearest_miss(
+    compiled: Compiled,
+    policy_set: PolicySet,
+    other: Station,
+    destination: Station,
+    service: Service,
+) -> Miss:
+    """Return how the flow came closest to one of the rules that deny it.
+
+    Ties go to the first policy by name and its first rule. Without any rule the
+    miss names no policy and the fix is a rule to add.
+    """
+    best: tuple[int, Miss] | None = None
+    for rule in policy_set.rules:
+        cost, miss = _rule_miss(compiled, rule, other, destination, service)
+        if best is None or cost < best[0]:
+            best = cost, miss
+    return best[1] if best else _no_rule(policy_set, other, service)
+
+
+def _rule_miss(
+    compiled: Compiled,
+    rule: CompiledRule,
+    other: Station,
+    destination: Station,
+    service: Service,
+) -> tuple[int, Miss]:
+    base = f"{RULE_FIELD[rule.direction]}[{rule.index}]"
+    sides = (
+        _peer_side(compiled, rule, base, other),
+        _port_side(rule, base, destination, service),
+    )
+    failing = [side for side in sides if side.terms]
+    terms = [term for side in failing for term in side.terms]
+    miss = Miss(
+        rule.policy,
+        rule.direction,
+        failing[0].field,
+        tuple(term.text for term in terms),
+        " and ".join(f"{term.fix}" for term in terms),
+        failing[0].position,
+    )
+    return sum(side.cost for side in failing), miss
+
+
+def _peer_side(
+    compiled: Compiled, rule: CompiledRule, base: str, other: Station
+) -> _Side:
+    if rule.peers is None or any(
+        target_matches(compiled, peer.target, other) for peer in rule.peers
+    ):
+        return _Side((), base, rule.position)
+    sides = [
+        _Side(
+            tuple(_target_terms(compiled, peer.target, other)),
+            f"{base}.{PEER_FIELD[rule.direction]}[{index}]",
+            peer.position,
+        )
+        for index, peer in enumerate(rule.peers)
+    ]
+    return min(sides, key=lambda side: side.cost)
+
+
+def _target_terms(compiled: Compiled, target: Target, other: Station) -> Iterable[Term]:
+    if isinstance(target, IPBlock):
+        return [_block_term(target, other)]
+    pod = other.pod
+    if pod is None:
+        what = end_words(other)
+        return [
+            Term(
+                NOT_A_POD_COST,
+                f"the peer selects pods, {what} is none that a selector can mean",
+                f"allow {what} by an ipBlock",
+            )
+        ]
+    terms = list(_namespace_terms(compiled, target, pod.key.namespace))
+    terms += _label_terms(target.pod_selector, pod.labels, f"pod {pod.key}", "pod")
+    return terms
+
+
+def _namespace_terms(
+    compiled: Compiled, target: PeerSelector, namespace: str
+) -> Iterable[Term]:
+    if target.namespace_selector is None:
+        if target.namespace != namespace:
+            yield Term(
+                LABEL_COST,
+                f"a podSelector alone means pods of namespace {target.namespace}, "
+                f"this pod is in {namespace}",
+                "add a namespaceSelector for "
+                f"kubernetes.io/metadata.name={namespace} to the peer",
+            )
+        return
+    labels = compiled.cluster.namespaces[namespace].labels
+    yield from _label_terms(
+        target.namespace_selector, labels, f"namespace {namespace}", "namespace"
+    )
+
+
+def _label_terms(
+    selector: LabelSelector, labels: Labels, what: str, kind: str
+) -> list[Term]:
+    return [
+        Term(LABEL_COST, _label_text(term, labels, kind), _label_fix(term, what))
+        for term in selector.requirements
+        if not requirement_holds(term, labels)
+    ]
+
+
+def _label_text(term: Requirement, labels: Labels, kind: str) -> str:
+    value = labels.get(term.key)
+    wanted = " or ".join(f'"{one}"' for one in sorted(term.values))
+    match term.operator:
+        case Operator.IN if value is None:
+            return (
+                f"{kind} label {term} wanted, {kind} has no {_close_key(term, labels)}"
+            )
+        case Operator.IN:
+            note = _close_value(term, value or "")
+            return (
+                f'{kind} label {term.key} wanted {wanted}, {kind} has "{value}"{note}'
+            )
+        case Operator.NOT_IN:
+            return f'{kind} label {term.key} must not be {wanted}, {kind} has "{value}"'
+        case Operator.EXISTS:
+            return (
+                f"{kind} label {term} wanted, {kind} has no {_close_key(term, labels)}"
+            )
+        case Operator.DOES_NOT_EXIST:
+            return f'{kind} must not have label {term.key}, it is "{value}"'
+
+
+def _close_key(term: Requirement, labels: Labels) -> str:
+    close = get_close_matches(term.key, labels, n=1, cutoff=0.7)
+    return f"{term.key} (but {close[0]}={labels[close[0]]})" if close else term.key
+
+
+def _close_value(term: Requirement, value: str) -> str:
+    if value.lower() in {one.lower() for one in term.values}:
+        return " (case)"
+    return " (a typo?)" if get_close_matches(value, term.values, 1, 0.8) else ""
+
+
+def _label_fix(term: Requirement, what: str) -> str:
+    match term.operator:
+        case Operator.IN:
+            return f"label {what} {term.key}={min(term.values)}"
+        case Operator.EXISTS:
+            return f"label {what} with {term.key}"
+        case Operator.NOT_IN | Operator.DOES_NOT_EXIST:
+            return f"remove label {term.key} from {what}"
+
+
+def _block_term(block: IPBlock, other: Station) -> Term:
+    what = end_words(other)
+    hole = next(
+        (hole for hole in block.except_ if other.address and other.address in hole),
+        None,
+    )
+    if hole is not None and other.address in block.cidr:
+        return Term(
+            BLOCK_COST,
+            f"{what} lies in except {hole} of ipBlock {block.cidr}",
+            f"take {what} out of except {hole}",
+        )
+    if block_covers(block, other) is None:
+        return Term(
+            BLOCK_COST, f"the address of {what} is unknown", "state its address"
+        )
+    return Term(
+        BLOCK_COST,
+        f"{what} is not in ipBlock {block.cidr}",
+        f"add an ipBlock that holds {what}",
+    )
+
+
+def _port_side(
+    rule: CompiledRule,
+    base: str,
+    destination: Station,
+    service: Service,
+) -> _Side:
+    if ports_match(rule.ports, destination, service) or rule.ports is None:
+        return _Side((), base, rule.position)
+    protocol, number = service
+    listed = ", ".join(_port_words(entry, destination) for entry in rule.ports)
+    if number is None:
+        text = f"{protocol.value} has no ports, the rule allows only {listed}"
+        fix = f"leave out {base}.ports"
+    else:
+        text = f"port {number}/{protocol.value} wanted, the rule has {listed}"
+        fix = f"add port {number}/{protocol.value} to {base}.ports"
+    term = Term(PORT_COST, text, fix)
+    return _Side((term,), f"{base}.ports", rule.ports[0].position)
+
+
+def _port_words(entry: PolicyPort, destination: Station) -> str:
+    protocol = entry.protocol.value
+    if entry.port is None:
+        return f"every {protocol} port"
+    if entry.end_port is not None:
+        return f"{entry.port}-{entry.end_port}/{protocol}"
+    if isinstance(entry.port, int):
+        return f"{entry.port}/{protocol}"
+    numbers = named_port(entry.port, entry.protocol, destination)
+    meaning = ", ".join(map(str, sorted(numbers or ()))) or "no port of the destination"
+    return f"{entry.port}/{protocol} ({meaning})"
+
+
+def _no_rule(policy_set: PolicySet, other: Station, service: Service) -> Miss:
+    direction = policy_set.direction
+    protocol, number = service
+    peer = PEER_FIELD[direction]
+    port = f", port {number}/{protocol.value}" if number is not None else ""
+    return Miss(
+        None,
+        direction,
+        RULE_FIELD[direction],
+        (f"no policy here has any {RULE_FIELD[direction]} rule",),
+        f"add an {RULE_FIELD[direction]} rule {peer} {_peer_words(other)}{port}",
+    )
+
+
+def _peer_words(other: Station) -> str:
+    if other.pod is None:
+        return end_words(other)
+    labels = ",".join(f"{k}={v}" for k, v in sorted(other.pod.labels.items()))
+    return f"pods {labels or '<any>'} of namespace {other.pod.key.namespace}"
+
+
+def end_words(station: Station) -> str:
+    """Name an end for a person: pod, node or address."""
+    if station.pod is not None:
+        address = f" ({station.address})" if station.address else ""
+        return f"pod {station.pod.key}{address}"
+    if station.on_a_node:
+        name = station.node or "of a hostNetwork pod"
+        return f"node {name}" + (f" ({station.address})" if station.address else "")
+    return "internet" if station.internet else str(station.address)
