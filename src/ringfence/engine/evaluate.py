@@ -53,7 +53,7 @@ def decide(compiled: Compiled, flow: Flow) -> Decision:
     candidates = connections(compiled, flow)
     if flow.port is None and flow.protocol.has_ports:
         return _every_port(compiled, candidates, flow.protocol)
-    return _at_port(compiled, candidates, flow.protocol, flow.port)
+    return decide_at(compiled, candidates, (flow.protocol, flow.port))
 
 
 def _every_port(
@@ -61,10 +61,10 @@ def _every_port(
 ) -> Decision:
     """Allow only if each port is allowed; the first port that is not decides."""
     atoms = flow_atoms(compiled, candidates, protocol)
-    first = _at_port(compiled, candidates, protocol, atoms[0])
+    first = decide_at(compiled, candidates, (protocol, atoms[0]))
     undecided: Decision | None = None
     for port in atoms:
-        decision = _at_port(compiled, candidates, protocol, port)
+        decision = decide_at(compiled, candidates, (protocol, port))
         if decision.verdict.outcome is Outcome.DENY:
             return decision
         if decision.verdict.outcome is Outcome.UNDECIDED:
@@ -96,11 +96,15 @@ def _rules(
     return policy_set.rules if policy_set else ()
 
 
-def _at_port(
-    compiled: Compiled, candidates: Connections, protocol: Protocol, port: int | None
+def decide_at(
+    compiled: Compiled, candidates: Connections, service: Service
 ) -> Decision:
+    """Return the decision on one port (or on a protocol without ports)."""
+
     def passes(connection: Connection) -> Tri:
-        return connection_passes(compiled, connection, (protocol, port))
+        return connection_passes(compiled, connection, service)
+
+    port = service[1]
 
     answers = [_case(case, passes) for case in candidates.cases]
     agreed = len({answer for answer, _ in answers}) == 1
