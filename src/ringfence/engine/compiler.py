@@ -33,7 +33,7 @@ def compile_cluster(cluster: Cluster) -> Compiled:
     """Return the compiled form of a cluster; the same cluster compiles the same way."""
     groups = _group_pods(cluster.pods.values())
     rules = {
-        (policy.key, direction): _compile_rules(policy, direction)
+        (policy.key, direction): compile_rules(policy, direction)
         for policy in cluster.policies.values()
         for direction in policy.policy_types
     }
@@ -64,9 +64,10 @@ def _group_pods(pods: Iterable[Pod]) -> Groups:
     return {namespace: list(by.values()) for namespace, by in groups.items()}
 
 
-def _compile_rules(
+def compile_rules(
     policy: NetworkPolicy, direction: Direction
 ) -> tuple[CompiledRule, ...]:
+    """Return one direction's rules, whether or not policyTypes lists it."""
     return tuple(
         CompiledRule(
             policy.key,
