@@ -15,6 +15,7 @@ from ringfence.engine.reference import (
     parse_port,
     parse_protocol,
     parse_reference,
+    split_port,
 )
 from ringfence.errors import InputError, Problem
 from ringfence.model.flow import Protocol
@@ -76,27 +77,39 @@ def _parse_line(line: str, place: str, namespace: str) -> Ask:
         raise ReferenceSyntaxError(
             f"unknown member {unknown[0]!r}; known are from, to, port, protocol"
         )
-    return make_ask(
-        place,
-        _text(record, "from"),
-        _text(record, "to"),
-        _port(record),
-        namespace,
-    )
+    source, destination = _text(record, "from"), _text(record, "to")
+    return make_ask(place, source, destination, _port(record), namespace)
 
 
 def make_ask(
     place: str, source: str, destination: str, port: PortRef, namespace: str
 ) -> Ask:
-    """Return the question of these words. Raises ReferenceSyntaxError."""
+    """Return the question of these words.
+
+    The port stands behind the destination (``TO:80/TCP``) or in ``port``; both
+    together have to agree. Raises ReferenceSyntaxError.
+    """
+    bare, suffix = split_port(destination)
     return Ask(
         place,
         source,
-        destination,
+        bare,
         parse_reference(source, namespace),
-        parse_reference(destination, namespace),
-        port,
+        parse_reference(bare, namespace),
+        _agreed(suffix, port) if suffix is not None else port,
     )
+
+
+def _agreed(suffix: PortRef, port: PortRef) -> PortRef:
+    if port.port is not None and port.port != suffix.port:
+        raise ReferenceSyntaxError(
+            f"port {suffix.port} behind the destination contradicts port {port.port}"
+        )
+    protocols = {p for p in (suffix.protocol, port.protocol) if p is not None}
+    if len(protocols) > 1:
+        words = " and ".join(sorted(p.value for p in protocols))
+        raise ReferenceSyntaxError(f"the protocols contradict each other: {words}")
+    return PortRef(suffix.port, suffix.protocol or port.protocol)
 
 
 def _text(record: dict[str, Any], member: str) -> str:
