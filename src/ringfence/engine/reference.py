@@ -8,6 +8,7 @@ One grammar for the command line and batch files: ``name``, ``ns/name``,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
@@ -32,6 +33,7 @@ KIND_WORDS = {
 KINDS = {word: kind for kind, words in KIND_WORDS.items() for word in words}
 CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
 LAST_PORT = 65535
+_PORT_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
 class ReferenceSyntaxError(ValueError):
@@ -229,7 +231,7 @@ def parse_port(text: str) -> PortRef:
         if int(word) > LAST_PORT:
             raise ReferenceSyntaxError(f"port {word} is not in 0-{LAST_PORT}")
         return PortRef(int(word), protocol)
-    if not word or not all(c.isalnum() or c == "-" for c in word):
+    if not _PORT_NAME.fullmatch(word):
         raise ReferenceSyntaxError(
             f"{text!r} is no port: use a number, a port's name or *, "
             "then /tcp, /udp or /sctp"

@@ -1,0 +1,128 @@
+from worlds import block, cluster, egress, flow, ingress, peer, pod, rule, tcp
+
+from ringfence.engine.compiler import compile_cluster
+from ringfence.engine.explain import explain
+from ringfence.model.cluster import Cluster
+from ringfence.model.verdict import EndEvidence, Evidence, Miss, Outcome
+
+
+def told(world: Cluster, port: int | None = 80) -> Evidence:
+    return explain(compile_cluster(world), flow("web", "db", port))
+
+
+def missed(end: EndEvidence) -> Miss:
+    assert end.nearest_miss is not None
+    return end.nearest_miss
+
+
+def test_an_open_pod_is_not_isolated_and_has_no_policies() -> None:
+    evidence = told(cluster(pod("web"), pod("db")))
+    assert evidence.verdict.outcome is Outcome.ALLOW
+    assert not evidence.egress.isolated
+    assert not evidence.ingress.isolated
+
+
+def test_each_allowing_rule_is_named_with_its_peer_and_port() -> None:
+    world = cluster(
+        pod("web", "app=web"),
+        pod("db"),
+        ingress(
+            "in",
+            "",
+            rule([peer("app=x")]),
+            rule([peer("app=y"), peer("app=web")], [tcp(1), tcp(80)]),
+        ),
+    )
+    (match,) = told(world).ingress.allowed_by
+    assert (match.rule, match.peer, match.port) == (1, 1, 1)
+
+
+def test_a_value_that_differs_in_case_is_called_out() -> None:
+    world = cluster(
+        pod("web", "app=Web"), pod("db"), ingress("in", "", rule([peer("app=web")]))
+    )
+    miss = missed(told(world).ingress)
+    assert miss.terms == ('pod label app wanted "web", pod has "Web" (case)',)
+    assert miss.field == "ingress[0].from[0]"
+    assert miss.fix == "label pod default/web app=web"
+
+
+def test_the_rule_that_fails_in_the_fewest_terms_is_nearest() -> None:
+    world = cluster(
+        pod("web", "app=web"),
+        pod("db"),
+        ingress(
+            "in",
+            "",
+            rule([peer("app=x,tier=y")], [tcp(1)]),
+            rule([peer("app=web")], [tcp(5432)]),
+        ),
+    )
+    miss = missed(told(world).ingress)
+    assert miss.field == "ingress[1].ports"
+    assert miss.terms == ("port 80/TCP wanted, the rule has 5432/TCP",)
+
+
+def test_a_bare_pod_selector_is_explained_as_the_policys_own_namespace() -> None:
+    world = cluster(
+        pod("web"), pod("other/db"), ingress("other/in", "", rule([peer("")]))
+    )
+    evidence = explain(compile_cluster(world), flow("web", "other/db"))
+    assert (
+        "pods of namespace other, this pod is in default"
+        in (missed(evidence.ingress).terms[0])
+    )
+
+
+def test_without_any_rule_the_fix_is_a_rule_to_add() -> None:
+    world = cluster(pod("web", "app=web"), pod("db"), ingress("in", ""))
+    miss = missed(told(world).ingress)
+    assert miss.policy is None
+    assert miss.fix == (
+        "add an ingress rule from pods app=web of namespace default, port 80/TCP"
+    )
+
+
+def test_an_unknown_address_is_the_missing_fact_of_an_ip_block() -> None:
+    world = cluster(
+        pod("web"), pod("db"), ingress("in", "", rule([block("10.0.0.0/8")]))
+    )
+    evidence = told(world)
+    assert evidence.verdict.outcome is Outcome.UNDECIDED
+    assert evidence.ingress.unknown == (
+        "the address of pod default/web is unknown, ipBlock 10.0.0.0/8 may hold it",
+    )
+
+
+def test_an_except_that_holds_the_address_is_named() -> None:
+    world = cluster(
+        pod("web", "", "10.0.0.9"),
+        pod("db", "", "10.0.1.1"),
+        ingress("in", "", rule([block("10.0.0.0/8", "10.0.0.0/24")])),
+    )
+    (term,) = missed(told(world).ingress).terms
+    assert term.endswith("lies in except 10.0.0.0/24 of ipBlock 10.0.0.0/8")
+
+
+def test_a_denied_egress_shows_although_ingress_allows() -> None:
+    world = cluster(pod("web", "app=web"), pod("db"), egress("out", "app=web"))
+    evidence = told(world)
+    assert evidence.verdict.outcome is Outcome.DENY
+    assert evidence.egress.outcome is Outcome.DENY
+    assert evidence.ingress.outcome is Outcome.ALLOW
+
+
+def test_a_pod_reaches_itself_whatever_isolates_it() -> None:
+    world = cluster(pod("web"), ingress("in", ""), egress("out", ""))
+    evidence = explain(compile_cluster(world), flow("web", "web"))
+    assert evidence.verdict.outcome is Outcome.ALLOW
+    assert evidence.ingress.exempt
+
+
+def test_every_port_is_denied_at_the_first_port_no_rule_has() -> None:
+    world = cluster(
+        pod("web"), pod("db"), ingress("in", "", rule([], [tcp(0, 79), tcp(81, 65535)]))
+    )
+    evidence = told(world, None)
+    assert evidence.verdict.outcome is Outcome.DENY
+    assert evidence.verdict.port == 80
