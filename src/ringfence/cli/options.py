@@ -1,0 +1,206 @@
+"""What commands share: their options, reading the cluster, words for the terminal."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ringfence.errors import Problem
+
+if TYPE_CHECKING:
+    from ringfence.manifest.decode import Decoded
+    from ringfence.manifest.reader import Document
+    from ringfence.manifest.validate import Options
+
+# The readers are imported where a command reads: `version` and help stay quick.
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Exit(IntEnum):
+    """What the process says to its caller."""
+
+    OK = 0
+    FINDING = 1
+    USAGE = 2
+    UNDECIDED = 3
+    BUG = 70
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The options that say what is read, and how strictly."""
+
+    paths: tuple[str, ...]
+    recursive: bool
+    namespace: str
+    field_validation: str
+    strict_cidr: bool
+    verbose: bool
+
+
+def environment_colour() -> bool | None:
+    """Return what NO_COLOR and FORCE_COLOR say, None for: on a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _colour(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Settle colour for the whole command line; the last word counts."""
+    if value is not None:
+        colour = {"always": True, "never": False}.get(value)
+        context.color = context.find_root().color = colour
+
+
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    callback=_colour,
+    expose_value=False,
+    is_eager=True,
+    help="Colour the output. auto: on a terminal; NO_COLOR and FORCE_COLOR count.",
+)
+
+_INPUT_OPTIONS = (
+    click.option(
+        "-f",
+        "--filename",
+        "paths",
+        multiple=True,
+        required=True,
+        metavar="PATH",
+        help="Manifests: a file, a directory, or - for standard input. Repeatable.",
+    ),
+    click.option(
+        "-R",
+        "--recursive",
+        is_flag=True,
+        help="Read the directories below a directory too.",
+    ),
+    click.option(
+        "-n",
+        "--namespace",
+        default="default",
+        metavar="NAME",
+        help="Namespace of what names none.  [default: default]",
+    ),
+    click.option(
+        "--field-validation",
+        type=click.Choice(["strict", "warn"]),
+        default="strict",
+        show_default=True,
+        help="Unknown and duplicate fields of a NetworkPolicy: errors or warnings.",
+    ),
+    click.option(
+        "--strict-cidr/--no-strict-cidr",
+        default=True,
+        help="Refuse CIDRs with host bits or leading zeros, as servers since 1.36 do.",
+    ),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Say on stderr what was passed over."
+    ),
+    color_option,
+)
+
+all_namespaces_option = click.option(
+    "-A", "--all-namespaces", is_flag=True, help="Look into every namespace."
+)
+selector_option = click.option(
+    "-l",
+    "--selector",
+    default="",
+    metavar="QUERY",
+    help="Only what these labels select: app=web,tier in (a,b),!canary.",
+)
+
+
+def output_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """Return ``-o`` with these formats, the first being the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Output format.",
+    )
+
+
+def cluster_options(command: Decorated) -> Decorated:
+    """Add the options that say what is read; the command gets them as ``inputs``."""
+    names = [field.name for field in fields(Inputs)]
+
+    @functools.wraps(command)
+    def gather(**given: Any) -> Any:
+        inputs = Inputs(**{name: given.pop(name) for name in names})
+        return command(inputs=inputs, **given)
+
+    for option in reversed(_INPUT_OPTIONS):
+        option(gather)
+    return gather  # type: ignore[return-value]  # the command takes other arguments now
+
+
+def judging_options(inputs: Inputs) -> Options:
+    """Return how strictly manifests are judged."""
+    from ringfence.manifest.validate import FieldValidation, Options  # noqa: PLC0415
+
+    return Options(
+        field_validation=FieldValidation(inputs.field_validation),
+        strict_cidr=inputs.strict_cidr,
+        namespace=inputs.namespace,
+    )
+
+
+def read_inputs(inputs: Inputs) -> list[Document]:
+    """Return the documents that ``-f`` names; raises InputError."""
+    from ringfence.adapters.files import read_sources  # noqa: PLC0415
+
+    return read_sources(
+        inputs.paths, recursive=inputs.recursive, stdin=sys.stdin.buffer
+    )
+
+
+def load_cluster(inputs: Inputs) -> Decoded:
+    """Return the cluster in the manifests that ``-f`` names; raises InputError.
+
+    Warnings go to stderr, and with ``-v`` the count of what was passed over.
+    """
+    from ringfence.manifest.decode import decode_cluster  # noqa: PLC0415
+    from ringfence.manifest.reader import items  # noqa: PLC0415
+
+    documents = read_inputs(inputs)
+    found = (item for document in documents for item in items(document))
+    decoded = decode_cluster(found, judging_options(inputs))
+    say("warning", decoded.warnings)
+    if inputs.verbose and decoded.skipped:
+        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(decoded.skipped.items()))
+        click.echo(f"passed over: {counts}", err=True)
+    return decoded
+
+
+def say(word: str, problems: Iterable[Problem]) -> None:
+    """Write problems to stderr, one a line, after a word: ``error: place: ...``."""
+    colour = {"error": "red", "warning": "yellow"}[word]
+    head = click.style(f"{word}:", fg=colour, bold=True)
+    for problem in problems:
+        click.echo(f"{head} {printable(str(problem))}", err=True)
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, with what could steer a terminal escaped."""
+    return "".join(
+        letter
+        if letter.isprintable()
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
