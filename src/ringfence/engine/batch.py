@@ -78,38 +78,46 @@ def _parse_line(line: str, place: str, namespace: str) -> Ask:
             f"unknown member {unknown[0]!r}; known are from, to, port, protocol"
         )
     source, destination = _text(record, "from"), _text(record, "to")
-    return make_ask(place, source, destination, _port(record), namespace)
+    return make_ask(
+        place, (source, destination), _port(record), _protocol(record), namespace
+    )
 
 
 def make_ask(
-    place: str, source: str, destination: str, port: PortRef, namespace: str
+    place: str,
+    ends: tuple[str, str],
+    port: PortRef | None,
+    protocol: Protocol | None,
+    namespace: str,
 ) -> Ask:
     """Return the question of these words.
 
-    The port stands behind the destination (``TO:80/TCP``) or in ``port``; both
-    together have to agree. Raises ReferenceSyntaxError.
+    The port stands behind the destination (``TO:80/TCP``) or in ``port``; what is
+    said twice has to agree. Raises ReferenceSyntaxError.
     """
+    source, destination = ends
     bare, suffix = split_port(destination)
+    said = [one for one in (suffix, port) if one is not None]
+    ports = dict.fromkeys(one.port for one in said)
+    protocols = dict.fromkeys([*(one.protocol for one in said), protocol])
+    protocols.pop(None, None)
+    if len(ports) > 1:
+        raise ReferenceSyntaxError(f"the ports contradict each other: {_words(ports)}")
+    if len(protocols) > 1:
+        words = _words(p.value for p in protocols if p is not None)
+        raise ReferenceSyntaxError(f"the protocols contradict each other: {words}")
     return Ask(
         place,
         source,
         bare,
         parse_reference(source, namespace),
         parse_reference(bare, namespace),
-        _agreed(suffix, port) if suffix is not None else port,
+        PortRef(next(iter(ports), None), next(iter(protocols), None)),
     )
 
 
-def _agreed(suffix: PortRef, port: PortRef) -> PortRef:
-    if port.port is not None and port.port != suffix.port:
-        raise ReferenceSyntaxError(
-            f"port {suffix.port} behind the destination contradicts port {port.port}"
-        )
-    protocols = {p for p in (suffix.protocol, port.protocol) if p is not None}
-    if len(protocols) > 1:
-        words = " and ".join(sorted(p.value for p in protocols))
-        raise ReferenceSyntaxError(f"the protocols contradict each other: {words}")
-    return PortRef(suffix.port, suffix.protocol or port.protocol)
+def _words(values: Iterable[object]) -> str:
+    return " and ".join("*" if value is None else str(value) for value in values)
 
 
 def _text(record: dict[str, Any], member: str) -> str:
@@ -119,20 +127,23 @@ def _text(record: dict[str, Any], member: str) -> str:
     return value
 
 
-def _port(record: dict[str, Any]) -> PortRef:
-    port, word = record.get("port"), record.get("protocol")
-    if word is not None and not isinstance(word, str):
+def _protocol(record: dict[str, Any]) -> Protocol | None:
+    word = record.get("protocol")
+    if word is None:
+        return None
+    if not isinstance(word, str):
         raise ReferenceSyntaxError('"protocol" is no text')
-    protocol = parse_protocol(word) if word is not None else None
+    return parse_protocol(word)
+
+
+def _port(record: dict[str, Any]) -> PortRef | None:
+    port = record.get("port")
     if port is None:
-        return PortRef(None, protocol)
+        return None
     if isinstance(port, bool) or not isinstance(port, int | str):
         raise ReferenceSyntaxError('"port" is no number, name or null')
-    if isinstance(port, int):
-        if not 0 <= port <= LAST_PORT:
-            raise ReferenceSyntaxError(f"port {port} is not in 0-{LAST_PORT}")
-        return PortRef(port, protocol)
-    named = parse_port(port)
-    if named.protocol is not None and protocol not in {None, named.protocol}:
-        raise ReferenceSyntaxError(f'port {port!r} contradicts "protocol"')
-    return PortRef(named.port, named.protocol or protocol)
+    if isinstance(port, str):
+        return parse_port(port)
+    if not 0 <= port <= LAST_PORT:
+        raise ReferenceSyntaxError(f"port {port} is not in 0-{LAST_PORT}")
+    return PortRef(port)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
 from ringfence.model.flow import IPAddress, IPNetwork, Protocol
 from ringfence.model.labels import LabelSelector
+from ringfence.model.meta import ObjectKey
 
 KIND_WORDS = {
     "Pod": ("pod", "pods", "po"),
@@ -31,6 +32,7 @@ KIND_WORDS = {
     "Node": ("node", "nodes", "no"),
 }
 KINDS = {word: kind for kind, words in KIND_WORDS.items() for word in words}
+POLICY_WORDS = frozenset({"netpol", "networkpolicy", "networkpolicies", "policy"})
 CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
 LAST_PORT = 65535
 _PORT_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -194,6 +196,24 @@ def _name(name: str, whole: str) -> str:
             "use [ns/]name, [ns/]kind/name, an address, a CIDR or internet"
         )
     return name
+
+
+def parse_object(text: str, namespace: str) -> tuple[str, ObjectKey]:
+    """Return the kind word and key of ``[ns/]KIND/NAME`` for a policy or a pod.
+
+    Raises ReferenceSyntaxError.
+    """
+    parts = text.split("/")
+    words = POLICY_WORDS | set(KIND_WORDS["Pod"])
+    match parts:
+        case [word, name] if word in words and name:
+            return word, ObjectKey(namespace, name)
+        case [of, word, name] if word in words and of and name:
+            return word, ObjectKey(of, name)
+        case _:
+            raise ReferenceSyntaxError(
+                f"{text!r}: use netpol/NAME or pod/NAME, or ns/netpol/NAME"
+            )
 
 
 def split_port(text: str) -> tuple[str, PortRef | None]:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ringfence.engine.blocks import representatives
 from ringfence.engine.reference import (
-    KIND_WORDS,
     AddressRef,
     BlockRef,
     InternetRef,
@@ -32,6 +31,7 @@ from ringfence.model.flow import (
     Protocol,
 )
 from ringfence.model.meta import ObjectKey
+from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Pod, Service, ServicePort
 
 
@@ -183,7 +183,7 @@ def _object_group(cluster: Cluster, reference: ObjectRef) -> _Group:
                 p for p in cluster.pods.values() if p.key.namespace == reference.name
             )
         case "Pod":
-            return _Group((_pod_end(cluster, key),), many=False)
+            return _Group((PodEnd(find_pod(cluster, key).key),), many=False)
         case "Service":
             service = cluster.services.get(key)
             if service is None:
@@ -197,7 +197,8 @@ def _object_group(cluster: Cluster, reference: ObjectRef) -> _Group:
             return _pods(cluster.pods[pod] for pod in workload_pods(cluster, kind, key))
 
 
-def _pod_end(cluster: Cluster, key: ObjectKey) -> PodEnd:
+def find_pod(cluster: Cluster, key: ObjectKey) -> Pod:
+    """Return a live pod. Raises UnknownEndpointError with what is near."""
     pod = cluster.pods.get(key)
     if pod is None:
         raise _unknown_in("Pod", key, cluster.pods)
@@ -205,7 +206,15 @@ def _pod_end(cluster: Cluster, key: ObjectKey) -> PodEnd:
         raise UnknownEndpointError(
             f"pod {key} is {pod.phase}: it is no endpoint any more"
         )
-    return PodEnd(key)
+    return pod
+
+
+def find_policy(cluster: Cluster, key: ObjectKey) -> NetworkPolicy:
+    """Return a policy. Raises UnknownEndpointError with what is near."""
+    policy = cluster.policies.get(key)
+    if policy is None:
+        raise _unknown_in("NetworkPolicy", key, cluster.policies)
+    return policy
 
 
 def workload_pods(cluster: Cluster, kind: str, key: ObjectKey) -> list[ObjectKey]:
@@ -382,8 +391,3 @@ def _other_kind(word: str, here: list[str]) -> str:
 def _near(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
-
-
-def reference_word(kind: str) -> str:
-    """Return the short word of a kind in the grammar."""
-    return KIND_WORDS[kind][0]

@@ -1,0 +1,97 @@
+"""What ``can`` and ``why`` share: their arguments, the question, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from ringfence.cli.options import Exit, Inputs, load_cluster
+from ringfence.engine.answer import Answer, answer
+from ringfence.engine.batch import Ask, make_ask
+from ringfence.engine.compiled import Compiled
+from ringfence.engine.compiler import compile_cluster
+from ringfence.engine.reference import (
+    ReferenceSyntaxError,
+    parse_port,
+    parse_protocol,
+)
+from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
+from ringfence.errors import InputError, Problem
+from ringfence.model.verdict import Outcome
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+COLOURS = {Outcome.ALLOW: "green", Outcome.DENY: "red", Outcome.UNDECIDED: "yellow"}
+
+EXITS = {
+    Outcome.ALLOW: Exit.OK,
+    Outcome.DENY: Exit.FINDING,
+    Outcome.UNDECIDED: Exit.UNDECIDED,
+}
+
+ENDPOINTS = """
+FROM and TO: [ns/]POD, [ns/]KIND/NAME (deploy, sts, ds, rs, job, cronjob, svc, ns,
+node), [ns/]LABEL=VALUE, ns:NAME, an address, a CIDR, internet, or * for every pod. The
+port stands behind TO: web:80, web:http, dns:53/udp, svc/db:5432; without one every
+port is asked about.
+"""
+
+
+def port_options(command: Decorated) -> Decorated:
+    """Add ``--port`` and ``--protocol``, which mean the same as ``TO:PORT/PROTO``."""
+    port = click.option("--port", metavar="PORT", help="A number, a port's name, or *.")
+    protocol = click.option(
+        "--protocol", metavar="NAME", help="TCP, UDP, SCTP or ICMP.  [default: TCP]"
+    )
+    return port(protocol(command))
+
+
+def single_ask(
+    ends: tuple[str, str], port: str | None, protocol: str | None, inputs: Inputs
+) -> Ask:
+    """Return the question of one command line; raises InputError."""
+    try:
+        return make_ask(
+            "",
+            ends,
+            parse_port(port) if port is not None else None,
+            parse_protocol(protocol) if protocol is not None else None,
+            inputs.namespace,
+        )
+    except ReferenceSyntaxError as error:
+        raise InputError([Problem("", str(error))]) from None
+
+
+def load_compiled(inputs: Inputs) -> Compiled:
+    """Return the compiled cluster of the manifests; raises InputError."""
+    return compile_cluster(load_cluster(inputs).cluster)
+
+
+def questions(compiled: Compiled, asks: Iterable[Ask]) -> list[Question]:
+    """Resolve every question before any is answered; raises InputError with all."""
+    resolved: list[Question] = []
+    problems: list[Problem] = []
+    for ask in asks:
+        try:
+            resolved.append(
+                resolve(compiled.cluster, ask.source, ask.destination, ask.port)
+            )
+        except UnknownEndpointError as error:
+            problems.append(Problem(ask.place, str(error)))
+    if problems:
+        raise InputError(problems)
+    return resolved
+
+
+def answers(compiled: Compiled, asks: list[Ask]) -> Iterator[tuple[Ask, Answer]]:
+    """Yield each question with its answer, in order; raises InputError first."""
+    for ask, question in zip(asks, questions(compiled, asks), strict=True):
+        yield ask, answer(compiled, question)
+
+
+def coloured(outcome: Outcome, text: str) -> str:
+    """Colour the verdict's word at the start of a text."""
+    word = str(outcome)
+    return click.style(word, fg=COLOURS[outcome], bold=True) + text[len(word) :]

@@ -1,0 +1,138 @@
+"""``ringfence get``: lists of policies, pods, isolated pods and paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from ringfence.analysis.matrix import By, matrix
+from ringfence.analysis.overview import pod_views, policy_views
+from ringfence.cli.asking import load_compiled
+from ringfence.cli.options import (
+    Exit,
+    Inputs,
+    all_namespaces_option,
+    cluster_options,
+    output_option,
+    selector_option,
+)
+from ringfence.engine.compiled import Compiled
+from ringfence.engine.select import selects
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
+from ringfence.model.labels import LabelSelector
+from ringfence.model.meta import Labels
+from ringfence.report import listing
+from ringfence.report.listing import Listing
+from ringfence.report.table import table
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which objects are asked for: of one namespace or all, by labels."""
+
+    namespace: str | None
+    selector: LabelSelector
+
+    def wants(self, namespace: str, labels: Labels) -> bool:
+        return self.namespace in {None, namespace} and selects(self.selector, labels)
+
+
+def _policies(compiled: Compiled, wanted: _Filter) -> Listing:
+    return listing.policies(
+        view
+        for view in policy_views(compiled)
+        if wanted.wants(view.policy.key.namespace, view.policy.labels or {})
+    )
+
+
+def _pods(compiled: Compiled, wanted: _Filter) -> Listing:
+    return listing.pods(
+        view
+        for view in pod_views(compiled)
+        if wanted.wants(view.pod.key.namespace, view.pod.labels)
+    )
+
+
+def _isolated(compiled: Compiled, wanted: _Filter) -> Listing:
+    return listing.isolated(
+        view
+        for view in pod_views(compiled)
+        if wanted.wants(view.pod.key.namespace, view.pod.labels)
+    )
+
+
+def _paths(compiled: Compiled, wanted: _Filter) -> Listing:
+    chosen = {
+        view.pod.key
+        for view in pod_views(compiled)
+        if wanted.wants(view.pod.key.namespace, view.pod.labels)
+    }
+    return listing.paths(matrix(compiled, By.WORKLOAD), chosen)
+
+
+LISTS: dict[str, Callable[[Compiled, _Filter], Listing]] = {
+    "policies": _policies,
+    "pods": _pods,
+    "isolated": _isolated,
+    "paths": _paths,
+}
+ALIASES = {
+    "netpol": "policies",
+    "networkpolicies": "policies",
+    "policy": "policies",
+    "pod": "pods",
+    "po": "pods",
+    "path": "paths",
+}
+
+
+@click.command(short_help="List policies, pods, isolated pods, paths")
+@click.argument("what", metavar="|".join(LISTS))
+@selector_option
+@all_namespaces_option
+@cluster_options
+@output_option("text", "json", "name")
+def get(
+    what: str, selector: str, *, all_namespaces: bool, inputs: Inputs, output: str
+) -> int:
+    """List objects and what follows from them.
+
+    policies: whom each selects. pods: what isolates them. isolated: only those
+    that some policy isolates. paths: who reaches whom, by workload, from or to
+    the pods asked for. Of the namespace given with -n, of all with -A.
+    """
+    name = ALIASES.get(what, what)
+    if name not in LISTS:
+        raise click.UsageError(f"there is no list {what}; there are {', '.join(LISTS)}")
+    namespace = None if all_namespaces else inputs.namespace
+    wanted = _Filter(namespace, _selector(selector))
+    found = LISTS[name](load_compiled(inputs), wanted)
+    for line in _lines(found, output):
+        click.echo(line)
+    if not found.rows and output == "text":
+        where = "any namespace" if all_namespaces else f"namespace {inputs.namespace}"
+        click.echo(f"no {name} in {where}", err=True)
+    return Exit.OK
+
+
+def _selector(query: str) -> LabelSelector:
+    try:
+        return parse_label_query(query)
+    except LabelQueryError as error:
+        raise InputError([Problem("-l", str(error))]) from None
+
+
+def _lines(found: Listing, output: str) -> Iterator[str]:
+    match output:
+        case "json":
+            yield json.dumps(found.document())
+        case "name":
+            yield from found.names()
+        case _ if found.rows:
+            yield from table(found.header, [row.cells for row in found.rows])
+        case _:
+            return
