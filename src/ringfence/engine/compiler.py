@@ -132,7 +132,7 @@ def _families(cluster: Cluster) -> tuple[int, ...]:
     seen = {
         address.version
         for addresses in (
-            *(pod.addresses for pod in cluster.pods.values()),
+            *(pod.addresses for pod in cluster.pods.values() if not pod.finished),
             *(node.addresses for node in cluster.nodes.values()),
             *(service.cluster_ips for service in cluster.services.values()),
         )
