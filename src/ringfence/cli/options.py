@@ -17,7 +17,7 @@ from ringfence.errors import Problem
 if TYPE_CHECKING:
     from ringfence.manifest.decode import Decoded
     from ringfence.manifest.reader import Document
-    from ringfence.manifest.validate import Options
+    from ringfence.manifest.strictness import Options
 
 # The readers are imported where a command reads: `version` and help stay quick.
 
@@ -152,7 +152,7 @@ def cluster_options(command: Decorated) -> Decorated:
 
 def judging_options(inputs: Inputs) -> Options:
     """Return how strictly manifests are judged."""
-    from ringfence.manifest.validate import FieldValidation, Options  # noqa: PLC0415
+    from ringfence.manifest.strictness import FieldValidation, Options  # noqa: PLC0415
 
     return Options(
         field_validation=FieldValidation(inputs.field_validation),
@@ -175,12 +175,9 @@ def load_cluster(inputs: Inputs) -> Decoded:
 
     Warnings go to stderr, and with ``-v`` the count of what was passed over.
     """
-    from ringfence.manifest.decode import decode_cluster  # noqa: PLC0415
-    from ringfence.manifest.reader import items  # noqa: PLC0415
+    from ringfence.manifest.decode import decode_documents  # noqa: PLC0415
 
-    documents = read_inputs(inputs)
-    found = (item for document in documents for item in items(document))
-    decoded = decode_cluster(found, judging_options(inputs))
+    decoded = decode_documents(read_inputs(inputs), judging_options(inputs))
     say("warning", decoded.warnings)
     if inputs.verbose and decoded.skipped:
         counts = ", ".join(f"{n} {kind}" for kind, n in sorted(decoded.skipped.items()))

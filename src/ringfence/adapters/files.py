@@ -1,0 +1,136 @@
+"""Files, directories and standard input into documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import BinaryIO
+
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.reader import Document, read_documents
+
+STDIN = "-"
+MOST_BYTES = 256 * 1024 * 1024
+_SUFFIXES = (".yaml", ".yml", ".json")
+_ADDRESSES = ("http://", "https://")
+
+
+def read_sources(
+    paths: Sequence[str], *, recursive: bool, stdin: BinaryIO
+) -> list[Document]:
+    """Return the documents of these files, directories and ``-`` in order.
+
+    Of a directory the ``*.yaml``, ``*.yml`` and ``*.json`` files are read,
+    sorted by name; with ``recursive`` those below it too, hidden directories
+    left out. A file named twice is read once. Sources keep the names that the
+    user wrote. Raises InputError with the problems of all sources.
+    """
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for path in paths:
+        try:
+            sources = list(_sources(path, recursive=recursive))
+        except InputError as error:
+            problems += error.problems
+            continue
+        for source in sources:
+            real = source if source == STDIN else os.path.realpath(source)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                documents += read_documents(_read(source, stdin), _shown(source))
+            except InputError as error:
+                problems += error.problems
+    if not documents and not problems:
+        shown = ", ".join(map(_shown, paths))
+        problems.append(Problem(shown, "there is no object to read"))
+    if problems:
+        raise InputError(problems)
+    return documents
+
+
+def _sources(path: str, *, recursive: bool) -> Iterator[str]:
+    """Yield the files that one ``-f`` means; raises InputError if there is none."""
+    if path == STDIN:
+        yield path
+        return
+    if path.startswith(_ADDRESSES):
+        hint = "fetch it and give the file, or pipe it into -f -"
+        raise InputError([Problem(path, "addresses of the web are not read", "", hint)])
+    if not os.path.isdir(path):  # noqa: PTH112 - the name stays as the user wrote it
+        yield path
+        return
+    found = False
+    for source in _manifests(path, recursive=recursive):
+        found = True
+        yield source
+    if not found:
+        raise InputError([_no_manifests(path, recursive=recursive)])
+
+
+def _manifests(directory: str, *, recursive: bool) -> Iterator[str]:
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError([_unreadable(directory, error)]) from error
+    for entry in entries:
+        if entry.is_file() and entry.name.endswith(_SUFFIXES):
+            yield entry.path
+    for entry in entries:
+        hidden = entry.name.startswith(".")
+        if recursive and not hidden and entry.is_dir(follow_symlinks=False):
+            yield from _manifests(entry.path, recursive=True)
+
+
+def _no_manifests(directory: str, *, recursive: bool) -> Problem:
+    hint = ""
+    if not recursive and next(_manifests(directory, recursive=True), None):
+        hint = "there are some in directories below: add -R"
+    kinds = ", ".join(f"*{suffix}" for suffix in _SUFFIXES)
+    return Problem(
+        _shown(directory), f"no manifest in this directory ({kinds})", "", hint
+    )
+
+
+def _read(source: str, stdin: BinaryIO) -> bytes:
+    """Return the bytes of a source; one over ``MOST_BYTES`` is not read to its end."""
+    try:
+        if source == STDIN:
+            data = stdin.read(MOST_BYTES + 1)
+        else:
+            with open(source, "rb") as stream:  # noqa: PTH123 - pipes and the user's name
+                data = stream.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError([_unreadable(source, error)]) from error
+    if len(data) > MOST_BYTES:
+        size = f"more than {MOST_BYTES // 1024**2} MiB"
+        raise InputError([Problem(_shown(source), f"{size}: too large to read")])
+    return data
+
+
+def _unreadable(source: str, error: OSError | ValueError) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    hint = ""
+    if isinstance(error, FileNotFoundError):
+        near = _near(Path(source))
+        hint = f"did you mean {near}?" if near else ""
+    return Problem(_shown(source), (reason or "cannot be read").lower(), "", hint)
+
+
+def _near(missing: Path) -> str:
+    """Return a path like the missing one that exists, or nothing."""
+    try:
+        names = [entry.name for entry in missing.parent.iterdir()]
+    except OSError:
+        return ""
+    close = get_close_matches(missing.name, names, n=1)
+    return _shown(str(missing.with_name(close[0]))) if close else ""
+
+
+def _shown(source: str) -> str:
+    """Return the name as text that any stream takes."""
+    return os.fsencode(source).decode("utf-8", "backslashreplace")

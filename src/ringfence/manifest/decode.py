@@ -1,0 +1,152 @@
+"""From objects to a Cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.decode_fields import Field
+from ringfence.manifest.decode_identity import (
+    Named,
+    known_kind,
+    name_objects,
+    other_kind,
+)
+from ringfence.manifest.decode_objects import (
+    decode_namespace,
+    decode_node,
+    decode_pod,
+    decode_service,
+    decode_workload,
+)
+from ringfence.manifest.decode_policy import decode_policy
+from ringfence.manifest.reader import Document, Item, items
+from ringfence.manifest.strictness import Options
+from ringfence.manifest.templates import WorkloadKey, expand_templates
+from ringfence.model.cluster import Cluster
+from ringfence.model.meta import ObjectKey
+from ringfence.model.netpol import NetworkPolicy
+from ringfence.model.workload import (
+    METADATA_NAME,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+    Workload,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the manifests say: the cluster, what was passed over, what was odd.
+
+    ``skipped`` counts objects of other kinds, as ``kind`` or ``kind.group``.
+    """
+
+    cluster: Cluster
+    skipped: Mapping[str, int]
+    warnings: tuple[Problem, ...]
+
+
+def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
+    """Return the cluster that these objects describe.
+
+    NetworkPolicies are read as strictly as the API server reads them, other
+    kinds only as far as a verdict needs. Raises InputError with every problem.
+    """
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    things: list[tuple[str, Field]] = []
+    for item in items:
+        thing = Field(item, problems, item.value)
+        kind = known_kind(thing)
+        if kind == "NetworkPolicy":
+            things.append((kind, _judged(thing)))
+        elif kind is not None:
+            things.append((kind, thing))
+        else:
+            skipped[other_kind(thing)] += 1
+    objects = _Objects()
+    for named in name_objects(things, options.namespace):
+        objects.add(named)
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return Decoded(objects.cluster(), skipped, tuple(warnings))
+
+
+def decode_documents(documents: Iterable[Document], options: Options) -> Decoded:
+    """Return the cluster of all objects in these documents, as ``decode_cluster``."""
+    found: list[Item] = []
+    problems: list[Problem] = []
+    for document in documents:
+        try:
+            found += items(document)
+        except InputError as error:
+            problems += error.problems
+    try:
+        decoded = decode_cluster(found, options)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return decoded
+
+
+def _judged(thing: Field) -> Field:
+    """Return the policy with ``policyTypes`` defaulted."""
+    spec = thing.at("spec").mapping()
+    types = spec.get("policyTypes") or (
+        ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+    )
+    value = {**thing.mapping(), "spec": {**spec, "policyTypes": types}}
+    return thing._replace(value=value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """Decoded values by kind."""
+
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    pods: dict[ObjectKey, Pod] = field(default_factory=dict)
+    services: dict[ObjectKey, Service] = field(default_factory=dict)
+    workloads: dict[WorkloadKey, Workload] = field(default_factory=dict)
+    policies: dict[ObjectKey, NetworkPolicy] = field(default_factory=dict)
+
+    def add(self, named: Named) -> None:
+        """Decode one object and keep it."""
+        key, thing = named.key, named.field
+        match named.kind:
+            case "Namespace":
+                self.namespaces[key.name] = decode_namespace(thing, key.name)
+            case "Node":
+                self.nodes[key.name] = decode_node(thing, key.name)
+            case "Pod":
+                self.pods[key] = decode_pod(thing, key)
+            case "Service":
+                self.services[key] = decode_service(thing, key)
+            case "NetworkPolicy":
+                self.policies[key] = decode_policy(thing, key)
+            case kind:
+                self.workloads[kind, key] = decode_workload(thing, kind, key)
+
+    def cluster(self) -> Cluster:
+        """Return the snapshot, templates expanded and used namespaces added."""
+        made = expand_templates(self.workloads, self.pods, self.nodes)
+        used = {key.namespace for key in (*self.pods, *self.services, *self.policies)}
+        used |= {key.namespace for _, key in self.workloads}
+        undeclared = {
+            name: Namespace(name, {METADATA_NAME: name}, declared=False)
+            for name in sorted(used - self.namespaces.keys())
+        }
+        return Cluster(
+            namespaces=self.namespaces | undeclared,
+            pods=self.pods | made,
+            nodes=self.nodes,
+            services=self.services,
+            workloads=self.workloads,
+            policies=self.policies,
+        )
