@@ -1,0 +1,241 @@
+"""Sources into documents and objects whose every node knows its place.
+
+A source is text of YAML or JSON documents; each is read on its own, so that a
+mistake in one does not hide those of the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.jsontext import json_documents
+from ringfence.manifest.yamltext import (
+    Duplicate,
+    Found,
+    Mark,
+    Path,
+    Refused,
+    places,
+    yaml_documents,
+)
+from ringfence.model.meta import Position
+
+__all__ = ["Document", "Item", "Path", "Unreadable", "items", "read_documents"]
+
+_SEPARATOR = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_PREAMBLE = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?\r?(?:\n|\Z))*")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Problem):
+    """A document that is no YAML or JSON.
+
+    ``answer`` is what the API server's decoder says, ``text`` the document.
+    """
+
+    answer: str = ""
+    text: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """One document of a source; ``value`` is plain JSON data, shared where aliased.
+
+    ``text`` holds the document as its ``nth``, ``first_line`` is the 0-based
+    line of the source where the text begins, ``told_line`` the one that the API
+    server would call its first, which gets the document without its separator.
+    """
+
+    source: str
+    index: int
+    value: object
+    text: bytes = field(repr=False)
+    nth: int = 0
+    first_line: int = 0
+    told_line: int = 0
+    is_json: bool = False
+    duplicates: tuple[Duplicate, ...] = ()
+    _places: dict[Path, tuple[Mark, Mark]] = field(default_factory=dict, repr=False)
+
+    def position(self, path: Path = ()) -> Position:
+        """Return where the value at this path, or its nearest ancestor, stands."""
+        return self._position(self._place(path)[1])
+
+    def key_position(self, path: Path) -> Position:
+        """Return where the key (or the list entry) at this path is written."""
+        return self._position(self._place(path)[0])
+
+    def _position(self, mark: Mark) -> Position:
+        return Position(self.source, self.first_line + mark[0] + 1, mark[1] + 1)
+
+    def _place(self, path: Path) -> tuple[Mark, Mark]:
+        if not self._places:
+            text = self.text.decode()
+            if self.is_json:
+                text = _SURROGATE.sub(r"\\u003f", text)
+            self._places[()] = ((0, 0), (0, 0))
+            self._places.update(places(text, self.nth))
+        while path not in self._places:
+            path = path[:-1]
+        return self._places[path]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One object: a whole document or an entry of a ``List`` in it."""
+
+    document: Document
+    path: Path
+    value: dict[str, Any]
+    api_version: str
+    kind: str
+
+    def position(self, path: Path = ()) -> Position:
+        """Return where the value at this path of the object stands."""
+        return self.document.position(self.path + path)
+
+    def key_position(self, path: Path) -> Position:
+        """Return where the key at this path of the object is written."""
+        return self.document.key_position(self.path + path)
+
+
+def items(document: Document) -> list[Item]:
+    """Return the objects of a document, ``List`` kinds flattened.
+
+    Entries of a typed list (``PodList``) that do not say their kind are of the
+    list's. Raises InputError where an object is no map.
+    """
+    found: list[Item] = []
+    problems: list[Problem] = []
+    pending: list[tuple[Path, object, str, str]] = [((), document.value, "", "")]
+    while pending:
+        path, value, api_version, kind = pending.pop()
+        if not isinstance(value, dict):
+            place = str(document.position(path))
+            problems.append(
+                Problem(place, "must be an object, with apiVersion and kind")
+            )
+            continue
+        api_version = _text(value.get("apiVersion")) or api_version
+        kind = _text(value.get("kind")) or kind
+        entries = value.get("items")
+        if not kind.endswith("List") or not isinstance(entries, list):
+            found.append(Item(document, path, value, api_version, kind))
+            continue
+        inherited = (api_version, kind[:-4]) if kind != "List" else ("", "")
+        pending += [
+            ((*path, "items", index), entry, *inherited)
+            for index, entry in reversed(list(enumerate(entries)))
+        ]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def read_documents(data: bytes, source: str) -> list[Document]:
+    """Return the documents of a source in order, empty ones left out.
+
+    Raises InputError (of Unreadable) with one problem for each document that is
+    no YAML, holds characters that none may hold, nests too deep or expands
+    aliases without bounds.
+    """
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for chunk in _chunks(_utf8(data), source):
+        try:
+            documents += chunk.documents(len(documents))
+        except Refused as refusal:
+            problems.append(chunk.problem(refusal))
+    if problems:
+        raise InputError(problems)
+    return documents
+
+
+def _utf8(data: bytes) -> bytes:
+    if data.startswith(_UTF16):
+        data = data.decode("utf-16", "replace").encode()
+    return data.removeprefix(_BOM)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The text from one document separator to the next."""
+
+    source: str
+    text: bytes
+    first_line: int
+    told_line: int
+
+    def documents(self, index: int) -> Iterator[Document]:
+        """Yield the documents of the text, numbered from ``index``; raises Refused."""
+        text = _decoded(self.text)
+        found: Iterator[Found] | list[Found] | None = None
+        if text.lstrip()[:1] in {"{", "["}:
+            found = json_documents(text)
+        is_json = found is not None
+        for nth, (value, duplicates) in enumerate(found or yaml_documents(text)):
+            if value is not None:
+                yield Document(
+                    source=self.source,
+                    index=index,
+                    value=value,
+                    text=self.text,
+                    nth=nth,
+                    first_line=self.first_line,
+                    told_line=self.told_line,
+                    is_json=is_json,
+                    duplicates=duplicates,
+                )
+                index += 1
+
+    def problem(self, refusal: Refused) -> Unreadable:
+        """Return the refusal with its place in the source."""
+        line, column = refusal.mark
+        place = Position(self.source, self.first_line + line + 1, column + 1)
+        return Unreadable(
+            str(place), refusal.why, answer=refusal.answer, text=self.text
+        )
+
+
+def _chunks(data: bytes, source: str) -> Iterator[_Chunk]:
+    """Split at ``---`` lines; comments and directives before the first go with it."""
+    starts = [found.start() for found in _SEPARATOR.finditer(data)]
+    if starts and _PREAMBLE.fullmatch(data, 0, starts[0]):
+        starts[0] = 0
+    else:
+        starts.insert(0, 0)
+    line = 0
+    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        text = data[start:end]
+        yield _Chunk(source, text, line, line + (1 if start else 0))
+        line += text.count(b"\n")
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text; raises Refused at the first byte that is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        start = data.rfind(b"\n", 0, error.start) + 1
+        column = len(data[start : error.start].decode("utf-8", "replace"))
+        mark = (data.count(b"\n", 0, error.start), column)
+        why = f"the text is not UTF-8: byte 0x{data[error.start]:02x}"
+        answer = _UTF8_ANSWERS.get(error.reason, "invalid trailing UTF-8 octet")
+        raise Refused(mark, why, f"yaml: {answer}") from None
+
+
+_UTF8_ANSWERS = {
+    "invalid start byte": "invalid leading UTF-8 octet",
+    "unexpected end of data": "incomplete UTF-8 octet sequence",
+}
