@@ -36,6 +36,7 @@ format: $(STAMP)  ## write the formatting that check asks for
 	@$(BIN)/ruff format .
 
 bench: $(STAMP) programs  ## the speeds that are promised, measured
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(STAMP)  ## choose new versions of the dependencies: requirements.lock

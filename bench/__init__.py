@@ -1,0 +1,1 @@
+"""The speeds that are promised, measured on whole processes: ``make bench``."""

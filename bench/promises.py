@@ -1,0 +1,81 @@
+"""The table of promises: what is run, and how quick it has to be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import inputs
+
+RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
+YAML_BYTES = 4_000_000
+
+
+class Job(NamedTuple):
+    """What to run, which exit codes are a success, how many bytes it reads."""
+
+    command: tuple[str, ...]
+    codes: frozenset[int] = frozenset({0})
+    size: int = 0
+
+
+class Promise(NamedTuple):
+    """A goal for the median of whole-process runs: seconds, or MB/s if it is a rate."""
+
+    name: str
+    what: str
+    goal: float
+    prepare: Callable[[Path], Job]
+    runs: int = 5
+    rate: bool = False
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of goal and figures."""
+        return "MB/s" if self.rate else "s"
+
+    def figure(self, seconds: float, size: int) -> float:
+        """Return seconds, or the rate at which `size` bytes went in them."""
+        return size / 1e6 / seconds if self.rate else seconds
+
+    def share(self, seconds: float, size: int) -> float:
+        """Return how much of what the goal allows was used; above 1 it is broken."""
+        figure = self.figure(seconds, size)
+        return self.goal / figure if self.rate else figure / self.goal
+
+
+def _bare(_: Path) -> Job:
+    return Job((sys.executable, "-c", ""))
+
+
+def _can(folder: Path) -> Job:
+    manifest = inputs.ten_documents(folder)
+    # Denied, which is exit code 1: the whole path is walked.
+    flow = ("team-0/web-0", "team-1/cart-1:8080")
+    return Job((RINGFENCE, "can", *flow, "-f", str(manifest)), frozenset({0, 1}))
+
+
+def _validate(folder: Path) -> Job:
+    manifest = inputs.stream_of(folder, YAML_BYTES)
+    command = (RINGFENCE, "validate", "-f", str(manifest), "-o", "json")
+    return Job(command, size=manifest.stat().st_size)
+
+
+def _lab(pods: int) -> Callable[[Path], Job]:
+    def prepare(folder: Path) -> Job:
+        manifest, batch = inputs.cluster_of(folder, pods)
+        command = (RINGFENCE, "lab", "run", "-f", str(manifest), "--batch", str(batch))
+        return Job(command)
+
+    return prepare
+
+
+PROMISES = (
+    Promise("python", "the bare interpreter, to compare with", 0.25, _bare, 9),
+    Promise("can", "can, on a file of ten documents", 0.25, _can, 9),
+    Promise("validate", "validate -o json, 4 MB of YAML", 2.0, _validate, 3, rate=True),
+    Promise("lab-10", "lab with 10 pods: up, one probe, down", 1.0, _lab(10)),
+    Promise("lab-100", "lab with 100 pods: up, one probe, down", 2.5, _lab(100), 3),
+)
