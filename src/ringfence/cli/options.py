@@ -151,9 +151,12 @@ def cluster_options(command: Decorated) -> Decorated:
 
 
 def judging_options(inputs: Inputs) -> Options:
-    """Return how strictly manifests are judged."""
+    """Return how strictly manifests are judged; raises click.UsageError."""
+    from ringfence.manifest.decode_identity import is_namespace_name  # noqa: PLC0415
     from ringfence.manifest.strictness import FieldValidation, Options  # noqa: PLC0415
 
+    if not is_namespace_name(inputs.namespace):
+        raise click.UsageError(f'-n "{inputs.namespace}" is no name of a namespace')
     return Options(
         field_validation=FieldValidation(inputs.field_validation),
         strict_cidr=inputs.strict_cidr,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.decode_fields import Field
+from ringfence.manifest.decode_fields import Field, field_text
 from ringfence.manifest.decode_identity import (
     Named,
     known_kind,
@@ -22,8 +22,8 @@ from ringfence.manifest.decode_objects import (
     decode_workload,
 )
 from ringfence.manifest.decode_policy import decode_policy
-from ringfence.manifest.reader import Document, Item, items
-from ringfence.manifest.strictness import Options
+from ringfence.manifest.reader import Document, Item, Path, items
+from ringfence.manifest.strictness import FieldValidation, Options
 from ringfence.manifest.templates import WorkloadKey, expand_templates
 from ringfence.model.cluster import Cluster
 from ringfence.model.meta import ObjectKey
@@ -60,21 +60,37 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
     warnings: list[Problem] = []
     skipped: Counter[str] = Counter()
     things: list[tuple[str, Field]] = []
+    others: defaultdict[Document, dict[Path, Field]] = defaultdict(dict)
     for item in items:
         thing = Field(item, problems, item.value)
         kind = known_kind(thing)
         if kind == "NetworkPolicy":
             things.append((kind, _judged(thing)))
         elif kind is not None:
+            thing.at("apiVersion").text()
+            others[item.document][item.path] = thing
             things.append((kind, thing))
         else:
             skipped[other_kind(thing)] += 1
+    strict = options.field_validation is FieldValidation.STRICT
+    (problems if strict else warnings).extend(_doubled_keys(others))
     objects = _Objects()
     for named in name_objects(things, options.namespace):
         objects.add(named)
     if problems:
         raise InputError(dict.fromkeys(problems))
     return Decoded(objects.cluster(), skipped, tuple(warnings))
+
+
+def _doubled_keys(things: Mapping[Document, Mapping[Path, Field]]) -> Iterator[Problem]:
+    """Yield the keys given twice in objects: which value was meant nobody knows."""
+    for document, by_path in things.items():
+        for path, *_ in document.duplicates:
+            depth = next((n for n in range(len(path)) if path[:n] in by_path), None)
+            if depth is not None:
+                place = str(document.key_position(path))
+                message = f'the key "{path[-1]}" is given twice'
+                yield Problem(place, message, field_text(path[depth:]))
 
 
 def decode_documents(documents: Iterable[Document], options: Options) -> Decoded:

@@ -55,7 +55,7 @@ def known_kind(thing: Field) -> str | None:
     item = thing.item
     group = _group(item.api_version)
     if not item.kind:
-        thing.complain("kind is missing", "every object says its apiVersion and kind")
+        _refuse_kindless(thing)
         return None
     if item.kind in _GROUPS:
         return item.kind if not group or group in _GROUPS[item.kind] else None
@@ -64,6 +64,13 @@ def known_kind(thing: Field) -> str | None:
         hint = f"did you mean {_TITLES[meant[0]]}?"
         thing.at("kind").complain(f'there is no kind "{item.kind}"', hint)
     return None
+
+
+def _refuse_kindless(thing: Field) -> None:
+    written = thing.at("kind")
+    if written.value in {None, ""}:
+        thing.complain("kind is missing", "every object says its apiVersion and kind")
+    written.text()
 
 
 _TITLES = {kind.title(): kind for kind in _GROUPS}
@@ -146,10 +153,15 @@ def _name(written: Field, kind: str) -> str:
     return name
 
 
+def is_namespace_name(text: str) -> bool:
+    """Whether a namespace can be called so (RFC 1123 label)."""
+    return _LABEL.fullmatch(text) is not None
+
+
 def _namespace(meta: Field, default: str) -> str:
     written = meta.at("namespace")
     name = written.text()
-    if name and not _LABEL.fullmatch(name):
+    if name and not is_namespace_name(name):
         written.complain(
             f'"{name}" is no namespace: lower case letters, digits and "-", at most 63'
         )

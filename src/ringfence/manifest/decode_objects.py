@@ -1,7 +1,8 @@
 """Namespaces, pods, Nodes, Services and workloads, read only as far as a verdict needs.
 
 Nothing else is looked at: a pod without image or uid is a pod (core/v1,
-apps/v1, batch/v1 types.go).
+apps/v1, batch/v1 types.go). Places are looked up for workloads only: no answer
+tells those of the others, and finding them takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _BY_OWNER_ONLY = frozenset({"Job", "CronJob"})
 def decode_namespace(namespace: Field, name: str) -> Namespace:
     """Return the namespace with its name label, which nobody can set otherwise."""
     labels = _labels(namespace)
-    return Namespace(name, {**labels, METADATA_NAME: name}, position=namespace.position)
+    return Namespace(name, {**labels, METADATA_NAME: name})
 
 
 def decode_node(node: Field, name: str) -> Node:
@@ -55,7 +56,7 @@ def decode_node(node: Field, name: str) -> Node:
         for entry in node.at("status", "addresses").entries()
         if entry.at("type").text() in _NODE_ADDRESSES
     ]
-    return Node(name, _labels(node), _addresses(entries), node.position)
+    return Node(name, _labels(node), _addresses(entries))
 
 
 def decode_pod(pod: Field, key: ObjectKey) -> Pod:
@@ -70,7 +71,6 @@ def decode_pod(pod: Field, key: ObjectKey) -> Pod:
         host_network=pod.at("spec", "hostNetwork").flag(),
         phase=status.at("phase").word(_PHASES, "") or None,
         owner=_owner(pod),
-        position=pod.position,
     )
 
 
@@ -87,7 +87,6 @@ def decode_service(service: Field, key: ObjectKey) -> Service:
         ports=tuple(port for port in ports if port is not None),
         cluster_ips=() if headless else _addresses(addresses),
         headless=headless,
-        position=service.position,
     )
 
 
@@ -102,7 +101,6 @@ def decode_workload(workload: Field, kind: str, key: ObjectKey) -> Workload:
         node=spec.at("nodeName").text() or None,
         host_network=spec.at("hostNetwork").flag(),
         owner=Owner(kind, key.name),
-        position=written.position,
     )
     return Workload(
         kind=kind,
