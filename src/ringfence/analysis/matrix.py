@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple
 
-from ringfence.engine.classes import Outside, joined, outside_classes, pod_classes
+from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reach import Reach, reach
+from ringfence.engine.reachability import NOTHING, Conns, Reachability
 from ringfence.engine.reference import KIND_WORDS
-from ringfence.model.flow import AddressEnd, Direction, End, IPNetwork, PodEnd
+from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Owner, Pod
-from ringfence.sets.conns import NOTHING, ConnSet
+from ringfence.sets.conns import ConnSet
 
 
 class By(Enum):
@@ -45,139 +44,140 @@ class Endpoint:
     cidrs: tuple[IPNetwork, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """What passes from one endpoint to another; ``mixed``: not for all their pods."""
 
     allowed: ConnSet
     undecided: ConnSet
     mixed: bool = False
 
-    def __bool__(self) -> bool:
-        """Whether anything may pass."""
-        return bool(self.allowed) or bool(self.undecided)
+
+class Stretch(NamedTuple):
+    """A part of a row: the columns that share a cell, ascending."""
+
+    cell: Cell
+    columns: list[int]
 
 
-Cells: TypeAlias = Mapping[tuple[int, int], Cell]
+class _Member(NamedTuple):
+    """An endpoint's ends in one class, and how many they are."""
+
+    number: int
+    count: int
 
 
-@dataclass(frozen=True, slots=True)
 class Matrix:
-    """Endpoints sorted by id, pods before addresses; cells that hold anything.
+    """A matrix whose rows are made when they are asked for.
 
-    A cell that is not there allows nothing. Pairs of addresses are not there
-    either: a flow without a pod is none of ours.
+    Endpoints are sorted by id, pods before addresses. A pod's way to itself is
+    left out; pairs of addresses are not there either: a flow without a pod is
+    none of ours.
     """
 
-    by: By
-    endpoints: tuple[Endpoint, ...]
-    cells: Cells
+    def __init__(self, compiled: Compiled, by: By) -> None:
+        self.by = by
+        self._reachability = Reachability(compiled)
+        groups = _pod_groups(compiled, self._reachability, by)
+        groups += _outside_groups(self._reachability, groups)
+        self.endpoints = tuple(endpoint for endpoint, _ in groups)
+        self._members = [members for _, members in groups]
+        self._columns: dict[int, list[int]] = defaultdict(list)
+        for column, members in enumerate(self._members):
+            for member in members:
+                self._columns[member.number].append(column)
+        self._last: tuple[int, dict[int, Conns]] = (-1, {})
 
+    def row(self, row: int) -> list[Stretch]:
+        """Return what an endpoint reaches; columns it does not reach are absent."""
+        if self.by in {By.POD, By.CLASS}:
+            return self._class_row(row)
+        cells: dict[Cell, list[int]] = defaultdict(list)
+        ways = [(one, self._reachability.row(one.number)) for one in self._members[row]]
+        for column, members in enumerate(self._members):
+            pairs = {
+                way.get(other.number, NOTHING)
+                for one, way in ways
+                for other in members
+                if row != column or one.number != other.number or one.count > 1
+            }
+            if any(possible for _, possible in pairs):
+                cells[self._union(pairs)].append(column)
+        return [Stretch(cell, columns) for cell, columns in cells.items()]
 
-_Group: TypeAlias = tuple[Endpoint, tuple[int, ...]]
-"""An endpoint and the classes of its pods, once for every pod."""
+    def cells(self) -> Iterator[tuple[int, int, Cell]]:
+        """Yield every cell that holds anything, by row, then column."""
+        for row in range(len(self.endpoints)):
+            found = [
+                (row, column, stretch.cell)
+                for stretch in self.row(row)
+                for column in stretch.columns
+            ]
+            yield from sorted(found, key=lambda cell: cell[1])
 
-_OutsideGroup: TypeAlias = tuple[Endpoint, tuple[Reach, ...], tuple[Reach, ...]]
-"""An outside endpoint, its way to each class of pods, and theirs to it."""
+    def _class_row(self, row: int) -> list[Stretch]:
+        (source,) = self._members[row]
+        by_conns: dict[Conns, list[int]] = defaultdict(list)
+        for target, conns in self._reach_of(source.number).items():
+            if any(conns):
+                by_conns[conns] += self._columns[target]
+        stretches = []
+        for conns, columns in by_conns.items():
+            columns.sort()
+            if source.count == 1 and row in columns:
+                columns.remove(row)
+            if columns:
+                cell = Cell(*self._reachability.reach(conns))
+                stretches.append(Stretch(cell, columns))
+        return stretches
 
-_Table: TypeAlias = Callable[[int, int], Reach]
+    def _reach_of(self, number: int) -> dict[int, Conns]:
+        """Return a class's row; the last one is kept, for its pods come together."""
+        if self._last[0] != number:
+            self._last = number, self._reachability.row(number)
+        return self._last[1]
+
+    def _union(self, pairs: set[Conns]) -> Cell:
+        certain = possible = 0
+        for sure, perhaps in pairs:
+            certain |= sure
+            possible |= perhaps
+        reach = self._reachability.reach((certain, possible))
+        return Cell(*reach, mixed=len(pairs) > 1)
 
 
 def matrix(compiled: Compiled, by: By) -> Matrix:
-    """Return the reachability matrix; a pod's way to itself is left out."""
-    classes = pod_classes(compiled)
-    table = _class_table(compiled, classes)
-    groups = _groups(compiled, classes, by)
-    outside = _outside_groups(compiled, classes)
-    cells = dict(_pod_cells(groups, table))
-    cells.update(_outside_cells(groups, outside))
-    endpoints = (*(g[0] for g in groups), *(o[0] for o in outside))
-    return Matrix(by, endpoints, cells)
+    """Return the reachability matrix of a compiled cluster."""
+    return Matrix(compiled, by)
 
 
-def _pod_cells(
-    groups: list[_Group], table: _Table
-) -> Iterator[tuple[tuple[int, int], Cell]]:
-    for (row, (_, sources)), (column, (_, targets)) in product(
-        enumerate(groups), enumerate(groups)
-    ):
-        pairs = _class_pairs(sources, targets, same=row == column)
-        cell = _cell(table(*pair) for pair in pairs)
-        if cell:
-            yield (row, column), cell
+_Group = tuple[Endpoint, list[_Member]]
 
 
-def _outside_cells(
-    groups: list[_Group], outside: list[_OutsideGroup]
-) -> Iterator[tuple[tuple[int, int], Cell]]:
-    for place, (_, inward, outward) in enumerate(outside, start=len(groups)):
-        for index, (_, members) in enumerate(groups):
-            for key, ways in (((place, index), inward), ((index, place), outward)):
-                cell = _cell(ways[member] for member in set(members))
-                if cell:
-                    yield key, cell
-
-
-def _class_table(
-    compiled: Compiled, classes: tuple[tuple[ObjectKey, ...], ...]
-) -> _Table:
-    known: dict[tuple[int, int], Reach] = {}
-
-    def between(source: int, destination: int) -> Reach:
-        found = known.get((source, destination))
-        if found is None:
-            one = classes[source][0]
-            other = classes[destination][1 if source == destination else 0]
-            found = reach(compiled, PodEnd(one), PodEnd(other))
-            known[source, destination] = found
-        return found
-
-    return between
-
-
-def _class_pairs(
-    sources: tuple[int, ...], targets: tuple[int, ...], *, same: bool
-) -> set[tuple[int, int]]:
-    """Return the pairs of classes that some two different pods make."""
-    pairs = set(product(set(sources), set(targets)))
-    if same:
-        pairs -= {(c, c) for c in set(sources) if sources.count(c) == 1}
-    return pairs
-
-
-def _cell(reaches: Iterable[Reach]) -> Cell:
-    distinct = set(reaches)
-    allowed, undecided = NOTHING, NOTHING
-    for one in distinct:
-        allowed |= one.allowed
-        undecided |= one.undecided
-    return Cell(allowed, undecided, mixed=len(distinct) > 1)
-
-
-def _groups(
-    compiled: Compiled, classes: tuple[tuple[ObjectKey, ...], ...], by: By
-) -> list[_Group]:
-    class_of = {pod: index for index, pods in enumerate(classes) for pod in pods}
-    members: dict[tuple[str, ...], list[ObjectKey]] = defaultdict(list)
-    for key, index in class_of.items():
-        pod = compiled.cluster.pods[key]
-        members[_identity(pod, index, by)].append(key)
+def _pod_groups(compiled: Compiled, reachability: Reachability, by: By) -> list[_Group]:
+    found: dict[tuple[str, ...], dict[int, list[ObjectKey]]]
+    found = defaultdict(lambda: defaultdict(list))
+    for number, one in enumerate(reachability.classes):
+        for key in one.pods:
+            identity = _identity(compiled.cluster.pods[key], number, by)
+            found[identity][number].append(key)
     groups = [
         (
-            _endpoint(compiled, sorted(pods), by),
-            tuple(class_of[pod] for pod in sorted(pods)),
+            _endpoint(
+                compiled, sorted(key for of in classes.values() for key in of), by
+            ),
+            [_Member(number, len(of)) for number, of in classes.items()],
         )
-        for pods in members.values()
+        for classes in found.values()
     ]
     return _distinct(sorted(groups, key=lambda group: group[0].id))
 
 
-def _identity(pod: Pod, index: int, by: By) -> tuple[str, ...]:
+def _identity(pod: Pod, number: int, by: By) -> tuple[str, ...]:
     match by:
         case By.NAMESPACE:
             return (pod.key.namespace,)
         case By.CLASS:
-            return (str(index),)
+            return (str(number),)
         case By.WORKLOAD if pod.owner is not None:
             return (pod.key.namespace, pod.owner.kind, pod.owner.name)
         case By.WORKLOAD | By.POD:
@@ -209,49 +209,37 @@ def _endpoint(compiled: Compiled, pods: list[ObjectKey], by: By) -> Endpoint:
 
 def _distinct(groups: list[_Group]) -> list[_Group]:
     """Add a number to ids that several classes of one label set would share."""
-    seen: dict[str, int] = {}
+    seen: dict[str, int] = defaultdict(int)
     numbered: list[_Group] = []
-    for endpoint, classes in groups:
-        count = seen[endpoint.id] = seen.get(endpoint.id, 0) + 1
-        if count > 1:
-            endpoint = _renamed(endpoint, f"{endpoint.id}#{count}")  # noqa: PLW2901 - same thing, other id
-        numbered.append((endpoint, classes))
+    for endpoint, members in groups:
+        seen[endpoint.id] += 1
+        count = seen[endpoint.id]
+        identity = f"{endpoint.id}#{count}" if count > 1 else endpoint.id
+        numbered.append((replace(endpoint, id=identity), members))
     return numbered
 
 
-def _renamed(endpoint: Endpoint, identity: str) -> Endpoint:
-    return Endpoint(
-        identity,
-        endpoint.kind,
-        endpoint.namespace,
-        endpoint.name,
-        endpoint.owner,
-        endpoint.pods,
-        endpoint.isolated,
-    )
-
-
-def _outside_groups(
-    compiled: Compiled, classes: tuple[tuple[ObjectKey, ...], ...]
-) -> list[_OutsideGroup]:
-    """Return outside endpoints with their way to, and from, each class of pods.
-
-    Parts of the world that every pod treats alike are one endpoint.
-    """
-    alike: dict[tuple[tuple[Reach, ...], tuple[Reach, ...]], list[Outside]]
-    alike = defaultdict(list)
-    pods: list[End] = [PodEnd(members[0]) for members in classes]
-    for part in outside_classes(compiled):
-        end = AddressEnd(part.address)
-        rows = tuple(reach(compiled, end, pod) for pod in pods)
-        columns = tuple(reach(compiled, pod, end) for pod in pods)
-        alike[rows, columns].append(part)
+def _outside_groups(reachability: Reachability, pods: list[_Group]) -> list[_Group]:
+    """Return the outside endpoints: parts that every pod treats alike are one."""
+    inner = sorted({member.number for _, members in pods for member in members})
+    outward = [reachability.outward(number) for number in inner]
+    alike: dict[object, list[int]] = defaultdict(list)
+    for part, one in enumerate(reachability.classes):
+        if one.outside is not None:
+            inward = reachability.row(part)
+            ways = (
+                tuple(inward.get(number, NOTHING) for number in inner),
+                tuple(row.get(part, NOTHING) for row in outward),
+            )
+            alike[ways].append(part)
     return [
-        (_addresses(joined(parts)), rows, columns)
-        for (rows, columns), parts in alike.items()
+        (_addresses(reachability, same), [_Member(same[0], 1)])
+        for same in alike.values()
     ]
 
 
-def _addresses(cidrs: tuple[IPNetwork, ...]) -> Endpoint:
+def _addresses(reachability: Reachability, parts: list[int]) -> Endpoint:
+    found = [reachability.classes[part].outside for part in parts]
+    cidrs = joined(outside for outside in found if outside is not None)
     more = f"+{len(cidrs) - 1}" if len(cidrs) > 1 else ""
     return Endpoint(f"{cidrs[0]}{more}", "Addresses", cidrs=cidrs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 
 import click
 
@@ -28,13 +28,15 @@ def matrix(by: str | None, *, inputs: Inputs, output: str) -> int:
     """
     from ringfence.analysis.matrix import By  # noqa: PLC0415 - quick help
     from ringfence.analysis.matrix import matrix as compute  # noqa: PLC0415
-    from ringfence.report.matrixdoc import matrix_document  # noqa: PLC0415
+    from ringfence.report.matrixdoc import matrix_chunks  # noqa: PLC0415
     from ringfence.report.matrixtext import matrix_lines  # noqa: PLC0415
 
     grouping = By(by or ("pod" if output == "json" else "class"))
     found = compute(load_compiled(inputs), grouping)
     if output == "json":
-        click.echo(json.dumps(matrix_document(found)))
+        for chunk in matrix_chunks(found):
+            sys.stdout.write(chunk)
+        click.echo()
     else:
         for line in matrix_lines(found):
             click.echo(line)

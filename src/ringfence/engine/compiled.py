@@ -75,13 +75,15 @@ class Compiled:
     """A cluster and its compiled policies.
 
     ``subjects`` maps a direction and a pod to its policy-set; a pod that is not
-    there is not isolated for that direction. ``members`` has every
+    there is not isolated for that direction. ``policy_sets`` are the distinct
+    ones, by direction and policies. ``members`` has every
     ``PeerSelector`` that some rule uses. ``families`` are the IP versions that an
     address nobody names may have: those of the cluster's own addresses, or both.
     """
 
     cluster: Cluster
     subjects: Mapping[tuple[Direction, ObjectKey], PolicySet]
+    policy_sets: tuple[PolicySet, ...]
     members: Mapping[PeerSelector, Members]
     families: tuple[int, ...]
 

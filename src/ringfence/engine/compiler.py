@@ -37,9 +37,12 @@ def compile_cluster(cluster: Cluster) -> Compiled:
         for policy in cluster.policies.values()
         for direction in policy.policy_types
     }
+    subjects = _subjects(cluster.policies.values(), groups, rules)
+    distinct = {(of.direction.value, of.policies): of for of in subjects.values()}
     return Compiled(
         cluster,
-        _subjects(cluster.policies.values(), groups, rules),
+        subjects,
+        tuple(distinct[identity] for identity in sorted(distinct)),
         _members(cluster.namespaces, groups, rules.values()),
         _families(cluster),
     )

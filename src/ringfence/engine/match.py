@@ -9,6 +9,7 @@ from ringfence.engine.stations import Service, Station
 from ringfence.model.flow import Protocol
 from ringfence.model.meta import Tri, both
 from ringfence.model.netpol import IPBlock, PolicyPort
+from ringfence.model.workload import ContainerPort
 
 
 def rule_matches(
@@ -111,18 +112,24 @@ def named_port(
 ) -> frozenset[int] | None:
     """Return the numbers behind a port name at the destination, None if unknown.
 
-    Name and protocol both have to agree; the same name twice is the union. An
-    end that no pod policy can mean (address, node, hostNetwork pod) has no names.
+    An end that no pod policy can mean (address, node, hostNetwork pod) has no
+    names.
     """
     pod = destination.pod
-    if pod is None:
-        return frozenset()
-    if pod.ports is None:
+    return numbers_of(name, protocol, pod.ports if pod is not None else ())
+
+
+def numbers_of(
+    name: str, protocol: Protocol, ports: tuple[ContainerPort, ...] | None
+) -> frozenset[int] | None:
+    """Return the numbers behind a port name among these ports, None if unknown.
+
+    Name and protocol both have to agree; the same name twice is the union.
+    """
+    if ports is None:
         return None
     return frozenset(
-        port.number
-        for port in pod.ports
-        if port.name == name and port.protocol is protocol
+        port.number for port in ports if port.name == name and port.protocol is protocol
     )
 
 

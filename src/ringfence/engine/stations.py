@@ -61,7 +61,7 @@ class Connections(NamedTuple):
     cases: tuple[tuple[Connection, ...], ...]
 
 
-class _Sighting(NamedTuple):
+class Sighting(NamedTuple):
     """An end before its family is fixed; no addresses: unknown."""
 
     pod: Pod | None
@@ -93,8 +93,8 @@ def connections(compiled: Compiled, flow: Flow) -> Connections:
 
     Raises RingfenceBug for an end that the cluster does not hold.
     """
-    source = _sighting(compiled, flow.source)
-    destination = _sighting(compiled, flow.destination)
+    source = sighting(compiled, flow.source)
+    destination = sighting(compiled, flow.destination)
     if source.families is None or destination.families is None:
         known = source.families or destination.families
         if known is None or source.internet or destination.internet:
@@ -107,7 +107,7 @@ def connections(compiled: Compiled, flow: Flow) -> Connections:
 
 
 def _pairs(
-    source: _Sighting, destination: _Sighting, families: Iterable[int]
+    source: Sighting, destination: Sighting, families: Iterable[int]
 ) -> tuple[Connection, ...]:
     return tuple(
         (one, other)
@@ -117,7 +117,11 @@ def _pairs(
     )
 
 
-def _sighting(compiled: Compiled, end: End) -> _Sighting:
+def sighting(compiled: Compiled, end: End) -> Sighting:
+    """Return an end before its family is fixed.
+
+    Raises RingfenceBug for an end that the cluster does not hold.
+    """
     match end:
         case PodEnd(key, address):
             pod = compiled.cluster.pods.get(key)
@@ -129,18 +133,18 @@ def _sighting(compiled: Compiled, end: End) -> _Sighting:
             if node is None:
                 raise RingfenceBug(f"node {name} is not in this cluster")
             fixed = (address,) if address is not None else node.addresses
-            return _Sighting(None, name, True, fixed)
+            return Sighting(None, name, True, fixed)
         case AddressEnd(address):
-            return _Sighting(None, None, False, (address,))
+            return Sighting(None, None, False, (address,))
         case InternetEnd():
-            return _Sighting(None, None, False, (), internet=True)
+            return Sighting(None, None, False, (), internet=True)
 
 
-def _pod_sighting(compiled: Compiled, pod: Pod, address: IPAddress | None) -> _Sighting:
+def _pod_sighting(compiled: Compiled, pod: Pod, address: IPAddress | None) -> Sighting:
     addresses = (address,) if address is not None else pod.addresses
     if not pod.host_network:
-        return _Sighting(pod, None, False, addresses)
+        return Sighting(pod, None, False, addresses)
     node = compiled.cluster.nodes.get(pod.node or "")
     if not addresses and node is not None:
         addresses = node.addresses
-    return _Sighting(None, pod.node, True, addresses)
+    return Sighting(None, pod.node, True, addresses)

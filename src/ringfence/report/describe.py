@@ -142,7 +142,7 @@ def _path_lines(
     label: str, paths: Matrix, row: int | None = None, column: int | None = None
 ) -> Iterator[str]:
     rows = []
-    for (source, destination), cell in sorted(paths.cells.items()):
+    for source, destination, cell in paths.cells():
         if source == row or destination == column:
             other = paths.endpoints[destination if source == row else source]
             words = conns_words(cell.allowed) + ("?" if cell.undecided else "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ringfence.analysis.matrix import Matrix
+from ringfence.analysis.matrix import Cell, Matrix
 from ringfence.analysis.overview import PodView, PolicyView
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
@@ -153,15 +153,14 @@ def paths(matrix: Matrix, chosen: set[ObjectKey]) -> Listing:
         "ringfence/paths/v1",
         ("FROM", "TO", "PORTS"),
         tuple(
-            _path_row(matrix, row, column)
-            for row, column in sorted(matrix.cells)
+            _path_row(matrix, row, column, cell)
+            for row, column, cell in matrix.cells()
             if row in mine or column in mine
         ),
     )
 
 
-def _path_row(matrix: Matrix, row: int, column: int) -> Row:
-    cell = matrix.cells[row, column]
+def _path_row(matrix: Matrix, row: int, column: int, cell: Cell) -> Row:
     source, destination = matrix.endpoints[row].id, matrix.endpoints[column].id
     words = conns_words(cell.allowed)
     if cell.undecided:

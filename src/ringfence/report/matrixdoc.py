@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,15 +14,22 @@ SCHEMA = "ringfence/matrix/v1"
 PROTOCOLS = tuple(protocol.value for protocol in PORT_PROTOCOLS)
 
 
-def matrix_document(matrix: Matrix) -> dict[str, Any]:
-    """Return the document; a flow that it does not list is denied."""
-    return {
-        "schema": SCHEMA,
-        "by": matrix.by.value,
-        "endpoints": [_endpoint(endpoint) for endpoint in matrix.endpoints],
-        "flows": list(_flows(matrix, undecided=False)),
-        "undecided": list(_flows(matrix, undecided=True)),
-    }
+def matrix_chunks(matrix: Matrix) -> Iterator[str]:
+    """Yield the document as pieces of JSON text; a flow it does not list is denied.
+
+    A row at a time, so that a large matrix is never held as one text.
+    """
+    head = {"schema": SCHEMA, "by": matrix.by.value}
+    endpoints = [_endpoint(endpoint) for endpoint in matrix.endpoints]
+    yield json.dumps({**head, "endpoints": endpoints})[:-1]
+    for member, undecided in (("flows", False), ("undecided", True)):
+        yield f', "{member}": ['
+        lead = ""
+        for text in _flows(matrix, undecided=undecided):
+            yield lead + text
+            lead = ", "
+        yield "]"
+    yield "}"
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -43,17 +51,20 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _flows(matrix: Matrix, *, undecided: bool) -> Iterator[dict[str, Any]]:
-    for (row, column), cell in sorted(matrix.cells.items()):
-        conns = cell.undecided if undecided else cell.allowed
-        if not conns:
-            continue
-        flow = {
-            "from": matrix.endpoints[row].id,
-            "to": matrix.endpoints[column].id,
-            "ports": ports_document(conns),
-        }
-        yield {**flow, "mixed": True} if cell.mixed else flow
+def _flows(matrix: Matrix, *, undecided: bool) -> Iterator[str]:
+    ids = [json.dumps(endpoint.id) for endpoint in matrix.endpoints]
+    for row, source in enumerate(ids):
+        for stretch in matrix.row(row):
+            cell = stretch.cell
+            conns = cell.undecided if undecided else cell.allowed
+            if not conns:
+                continue
+            tail = f', "ports": {json.dumps(ports_document(conns))}'
+            tail += ', "mixed": true}' if cell.mixed else "}"
+            head = f'{{"from": {source}, "to": '
+            # One join a stretch: rows of large matrices are made of few stretches.
+            between = f"{tail}, {head}"
+            yield head + between.join([ids[c] for c in stretch.columns]) + tail
 
 
 def ports_document(conns: ConnSet) -> str | list[dict[str, Any]]:

@@ -42,14 +42,7 @@ def matrix_lines(matrix: Matrix) -> Iterator[str]:
     notes: dict[str, str] = {}
     numbers = [f"[{index}]" for index in range(1, len(matrix.endpoints) + 1)]
     rows = [
-        [
-            number,
-            _endpoint_words(endpoint),
-            *(
-                _cell_words(matrix.cells.get((row, column)), notes)
-                for column in range(len(matrix.endpoints))
-            ),
-        ]
+        [number, _endpoint_words(endpoint), *_row_words(matrix, row, notes)]
         for row, (number, endpoint) in enumerate(
             zip(numbers, matrix.endpoints, strict=True)
         )
@@ -61,14 +54,20 @@ def matrix_lines(matrix: Matrix) -> Iterator[str]:
     yield LEGEND
 
 
+def _row_words(matrix: Matrix, row: int, notes: dict[str, str]) -> list[str]:
+    words = [NONE] * len(matrix.endpoints)
+    for stretch in matrix.row(row):
+        for column in stretch.columns:
+            words[column] = _cell_words(stretch.cell, notes)
+    return words
+
+
 def _endpoint_words(endpoint: Endpoint) -> str:
     count = len(endpoint.pods)
     return f"{endpoint.id} ({count} pods)" if count > 1 else endpoint.id
 
 
-def _cell_words(cell: Cell | None, notes: dict[str, str]) -> str:
-    if cell is None:
-        return NONE
+def _cell_words(cell: Cell, notes: dict[str, str]) -> str:
     words = conns_words(cell.allowed)
     if cell.undecided:
         words += UNKNOWN

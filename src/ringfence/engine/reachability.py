@@ -1,0 +1,205 @@
+"""Who reaches whom over the classes of a cluster, row by row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
+
+from ringfence.engine.atoms import port_atoms_of
+from ringfence.engine.classes import Outside, outside_classes, pod_classes
+from ringfence.engine.compiled import Compiled
+from ringfence.engine.evaluate import exemption
+from ringfence.engine.rows import Parts, Rows, bits, index_stations
+from ringfence.engine.stations import Sighting, Station, sighting
+from ringfence.model.flow import AddressEnd, PodEnd
+from ringfence.model.meta import ObjectKey
+from ringfence.sets.conns import ConnSet
+
+Conns: TypeAlias = tuple[int, int]
+"""Connections as masks of atoms: for certain, and possibly."""
+
+NOTHING: Conns = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EndClass:
+    """Ends that no policy tells apart: pods (sorted), or a part of the outside."""
+
+    pods: tuple[ObjectKey, ...]
+    outside: Outside | None = None
+
+
+class Reach(NamedTuple):
+    """What is allowed between two ends, and what cannot be decided."""
+
+    allowed: ConnSet
+    undecided: ConnSet
+
+
+class Reachability:
+    """The classes of a compiled cluster and their rows.
+
+    A row says what one end of a class reaches at an end of each class; for its
+    own class that is another end of it. Rows of outside classes leave the
+    outside out: a flow without a pod is none of ours.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.classes = tuple(
+            [EndClass(pods) for pods in pod_classes(compiled)]
+            + [EndClass((), part) for part in outside_classes(compiled)]
+        )
+        self._compiled = compiled
+        self._sightings = [
+            sighting(
+                compiled,
+                PodEnd(one.pods[0])
+                if one.outside is None
+                else AddressEnd(one.outside.address),
+            )
+            for one in self.classes
+        ]
+        self._stations = [self._stations_of(seen) for seen in self._sightings]
+        self._index = index_stations(
+            (station, number)
+            for number, stations in enumerate(self._stations)
+            for station in stations
+        )
+        self._rows = Rows(compiled, self._index, port_atoms_of(compiled))
+        self._words: dict[int, ConnSet] = {}
+
+    def conns(self, mask: int) -> ConnSet:
+        """Return the set of connections behind a mask; equal masks, equal object."""
+        found = self._words.get(mask)
+        if found is None:
+            found = self._words[mask] = self._rows.atoms.conns(mask)
+        return found
+
+    def reach(self, conns: Conns) -> Reach:
+        """Return what two masks say: allowed, and undecided beyond that."""
+        certain, possible = conns
+        return Reach(self.conns(certain), self.conns(possible & ~certain))
+
+    def row(self, source: int) -> dict[int, Conns]:
+        """Return what a class reaches, by class; what it does not reach is absent."""
+        if self.classes[source].outside is not None:
+            return self._row(source, self._index.everyone & ~self._outside)
+        row = self._row(source, self._index.everyone)
+        self._exempt(source, row)
+        return row
+
+    def outward(self, source: int) -> dict[int, Conns]:
+        """Return the part of a row that leads outside."""
+        return self._row(source, self._outside)
+
+    def _row(self, source: int, among: int) -> dict[int, Conns]:
+        by_family = {
+            station.family: self._family_row(source, station.family, among)
+            for station in self._stations[source]
+        }
+        return self._combined(source, by_family)
+
+    def _stations_of(self, seen: Sighting) -> list[Station]:
+        families = seen.families or self._compiled.families
+        return [station for family in families for station in seen.stations(family)]
+
+    def _family_row(self, source: int, family: int, among: int) -> dict[int, Conns]:
+        """Return what a class reaches over one family: any of its addresses."""
+        found: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for number in self._numbers[source]:
+            if self._index.stations[number].family == family:
+                for side, parts in enumerate(self._rows.row(number, among)):
+                    self._collect(found, side, parts)
+        return {key: (certain, possible) for key, (certain, possible) in found.items()}
+
+    def _collect(self, found: dict[int, list[int]], side: int, parts: Parts) -> None:
+        for conns, destinations in parts.items():
+            for number in bits(destinations):
+                found[self._index.owners[number]][side] |= conns
+
+    def _combined(
+        self, source: int, by_family: Mapping[int, dict[int, Conns]]
+    ) -> dict[int, Conns]:
+        """Join the families: alternatives where known, else what all agree on."""
+        if len(self._compiled.families) == 1 and len(by_family) == 1:
+            return next(iter(by_family.values()))
+        row: dict[int, Conns] = {}
+        for target in {key for of_family in by_family.values() for key in of_family}:
+            cases = self._cases(source, target)
+            answers = [
+                by_family.get(family, {}).get(target, NOTHING)
+                for family in cases or by_family
+            ]
+            row[target] = _any(answers) if cases is None else _agreed(answers)
+        return row
+
+    def _cases(self, source: int, target: int) -> Iterable[int] | None:
+        """Return the families to be agreed on, None where both ends are known."""
+        one, other = self._sightings[source], self._sightings[target]
+        if one.families is not None and other.families is not None:
+            return None
+        return one.families or other.families or self._compiled.families
+
+    def _exempt(self, source: int, row: dict[int, Conns]) -> None:
+        """Add what no policy can stop: a pod and the node it runs on."""
+        full = self._rows.atoms.full
+        mine = self._stations[source]
+        for target in self._beside_nodes(source):
+            theirs = self._stations[target]
+            if {s.family for s in mine}.isdisjoint(s.family for s in theirs):
+                continue
+            exempt = exemption(mine[0], theirs[0])
+            if exempt:
+                row[target] = full, full
+            elif exempt is None:
+                row[target] = row.get(target, NOTHING)[0], full
+
+    def _beside_nodes(self, source: int) -> Iterable[int]:
+        """Return the classes that may be on the same node, one end being the node."""
+        if self._sightings[source].on_a_node:
+            return [
+                number
+                for number, seen in enumerate(self._sightings)
+                if seen.pod is not None
+            ]
+        return self._on_nodes if self._sightings[source].pod is not None else ()
+
+    @cached_property
+    def _on_nodes(self) -> tuple[int, ...]:
+        return tuple(n for n, seen in enumerate(self._sightings) if seen.on_a_node)
+
+    @cached_property
+    def _outside(self) -> int:
+        """The stations of outside classes."""
+        return sum(
+            1 << number
+            for number, owner in enumerate(self._index.owners)
+            if self.classes[owner].outside is not None
+        )
+
+    @cached_property
+    def _numbers(self) -> dict[int, list[int]]:
+        """The station numbers of each class."""
+        numbers: dict[int, list[int]] = defaultdict(list)
+        for number, owner in enumerate(self._index.owners):
+            numbers[owner].append(number)
+        return numbers
+
+
+def _any(answers: Iterable[Conns]) -> Conns:
+    certain = possible = 0
+    for sure, perhaps in answers:
+        certain |= sure
+        possible |= perhaps
+    return certain, possible
+
+
+def _agreed(answers: list[Conns]) -> Conns:
+    certain, possible = answers[0]
+    for sure, perhaps in answers[1:]:
+        certain &= sure
+        possible |= perhaps
+    return certain, possible
