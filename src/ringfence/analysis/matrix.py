@@ -63,7 +63,7 @@ class _Member(NamedTuple):
     """An endpoint's ends in one class, and how many they are."""
 
     number: int
-    count: int
+    size: int
 
 
 class Matrix:
@@ -98,7 +98,7 @@ class Matrix:
                 way.get(other.number, NOTHING)
                 for one, way in ways
                 for other in members
-                if row != column or one.number != other.number or one.count > 1
+                if row != column or one.number != other.number or one.size > 1
             }
             if any(possible for _, possible in pairs):
                 cells[self._union(pairs)].append(column)
@@ -123,7 +123,7 @@ class Matrix:
         stretches = []
         for conns, columns in by_conns.items():
             columns.sort()
-            if source.count == 1 and row in columns:
+            if source.size == 1 and row in columns:
                 columns.remove(row)
             if columns:
                 cell = Cell(*self._reachability.reach(conns))
@@ -160,15 +160,11 @@ def _pod_groups(compiled: Compiled, reachability: Reachability, by: By) -> list[
         for key in one.pods:
             identity = _identity(compiled.cluster.pods[key], number, by)
             found[identity][number].append(key)
-    groups = [
-        (
-            _endpoint(
-                compiled, sorted(key for of in classes.values() for key in of), by
-            ),
-            [_Member(number, len(of)) for number, of in classes.items()],
-        )
-        for classes in found.values()
-    ]
+    groups: list[_Group] = []
+    for classes in found.values():
+        pods = sorted(key for of_class in classes.values() for key in of_class)
+        members = [_Member(number, len(of)) for number, of in classes.items()]
+        groups.append((_endpoint(compiled, pods, by), members))
     return _distinct(sorted(groups, key=lambda group: group[0].id))
 
 
