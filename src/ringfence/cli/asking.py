@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
 from ringfence.cli.options import Exit, Inputs, load_cluster
 from ringfence.engine.answer import Answer, answer
-from ringfence.engine.batch import Ask, make_ask
+from ringfence.engine.batch import Ask, make_ask, parse_batch
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.reference import (
@@ -62,6 +62,16 @@ def single_ask(
         )
     except ReferenceSyntaxError as error:
         raise InputError([Problem("", str(error))]) from None
+
+
+def read_asks(batch: BinaryIO, namespace: str) -> list[Ask]:
+    """Return the questions of a batch file; raises InputError."""
+    try:
+        text = batch.read().decode()
+    except UnicodeDecodeError as error:
+        reason = f"no UTF-8 at byte {error.start}"
+        raise InputError([Problem(batch.name, reason)]) from None
+    return parse_batch(text.splitlines(), batch.name, namespace)
 
 
 def load_compiled(inputs: Inputs) -> Compiled:

@@ -14,12 +14,12 @@ from ringfence.cli.asking import (
     coloured,
     load_compiled,
     port_options,
+    read_asks,
     single_ask,
 )
 from ringfence.cli.options import Exit, Inputs, cluster_options, output_option
 from ringfence.engine.answer import Answer
-from ringfence.engine.batch import Ask, parse_batch
-from ringfence.errors import InputError, Problem
+from ringfence.engine.batch import Ask
 from ringfence.report.story import brief_reason, headline
 from ringfence.report.verdictdoc import verdict_document
 
@@ -71,17 +71,9 @@ def can(  # noqa: PLR0913 - one parameter an option
 
 
 def _answer_batch(batch: BinaryIO, inputs: Inputs, output: str) -> None:
-    asks = parse_batch(_text(batch).splitlines(), batch.name, inputs.namespace)
+    asks = read_asks(batch, inputs.namespace)
     for ask, found in answers(load_compiled(inputs), asks):
         click.echo(_line(ask, found, output))
-
-
-def _text(batch: BinaryIO) -> str:
-    try:
-        return batch.read().decode()
-    except UnicodeDecodeError as error:
-        reason = f"no UTF-8 at byte {error.start}"
-        raise InputError([Problem(batch.name, reason)]) from None
 
 
 def _line(ask: Ask, found: Answer, output: str) -> str:
