@@ -6,11 +6,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ringfence.manifest.decode_fields import Field
 from ringfence.manifest.decode_selector import decode_selector
-from ringfence.model.flow import Direction, IPNetwork, Protocol
+from ringfence.model.flow import PORT_PROTOCOLS, Direction, IPNetwork, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
+_DIRECTIONS = tuple(direction.value for direction in Direction)
+_PROTOCOLS = tuple(protocol.value for protocol in PORT_PROTOCOLS)
 _PEERS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 
 
@@ -25,7 +27,9 @@ def decode_policy(policy: Field, key: ObjectKey) -> NetworkPolicy:
     return NetworkPolicy(
         key=key,
         pod_selector=decode_selector(spec.at("podSelector")),
-        policy_types=frozenset(Direction(entry.text()) for entry in types),
+        policy_types=frozenset(
+            Direction(entry.word(_DIRECTIONS, "Ingress")) for entry in types
+        ),
         ingress=_rules(spec.at("ingress"), Direction.INGRESS),
         egress=_rules(spec.at("egress"), Direction.EGRESS),
         labels=policy.at("metadata", "labels").labels(),
@@ -55,12 +59,20 @@ def _peer(peer: Field) -> Peer:
     )
 
 
-def _block(block: Field) -> IPBlock:
-    excepted = block.at("except").entries()
-    return IPBlock(
-        cidr=parse_block(block.at("cidr").text()),
-        except_=tuple(parse_block(entry.text()) for entry in excepted),
-    )
+def _block(block: Field) -> IPBlock | None:
+    cidr = _network(block.at("cidr"))
+    excepted = map(_network, block.at("except").entries())
+    if cidr is None:
+        return None
+    return IPBlock(cidr, tuple(hole for hole in excepted if hole is not None))
+
+
+def _network(written: Field) -> IPNetwork | None:
+    try:
+        return parse_block(written.text())
+    except ValueError:
+        written.complain(f'must be a CIDR, found "{written.text()}"')
+        return None
 
 
 def parse_block(text: str) -> IPNetwork:
@@ -86,7 +98,7 @@ def _port(port: Field) -> PolicyPort:
     number = port.at("port").value
     end = port.at("endPort").value
     return PolicyPort(
-        protocol=Protocol(port.at("protocol").word(("TCP", "UDP", "SCTP"), "TCP")),
+        protocol=Protocol(port.at("protocol").word(_PROTOCOLS, "TCP")),
         port=number if isinstance(number, int | str) else None,
         end_port=end if isinstance(end, int) else None,
         position=port.position,
