@@ -68,7 +68,7 @@ def known_kind(thing: Field) -> str | None:
 
 def _refuse_kindless(thing: Field) -> None:
     written = thing.at("kind")
-    if written.value in {None, ""}:
+    if written.absent or written.value == "":
         thing.complain("kind is missing", "every object says its apiVersion and kind")
     written.text()
 
