@@ -354,7 +354,7 @@ def test_an_object_without_kind_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    "head", ["kind: 7, apiVersion: v1", "kind: Pod, apiVersion: 1"]
+    "head", ["kind: [7], apiVersion: v1", "kind: Pod, apiVersion: [v1]"]
 )
 def test_a_kind_that_is_no_text_is_a_problem(head: str) -> None:
     (problem,) = problems(f"{{{head}, metadata: {{name: a}}}}")
