@@ -29,14 +29,10 @@ class Scope(NamedTuple):
 
 
 class Omission(NamedTuple):
-    """Something that the table does not hold, and why; sorts by subject."""
+    """Something that the table does not hold, and why: a sentence's two parts."""
 
     subject: str
     reason: str
-
-    def __str__(self) -> str:
-        """Render as a sentence without its full stop."""
-        return f"{self.subject} {self.reason}"
 
 
 def omissions(
@@ -44,7 +40,7 @@ def omissions(
 ) -> tuple[Omission, ...]:
     """Return what certain facts do not decide, sorted; all of it stays closed."""
     found = set(_unreachable(compiled, scope))
-    found.update(_contested(claims, scope))
+    found.update(_contested(claims))
     for identity in used:
         match identity:
             case PodPeersId(selectors=selectors):
@@ -72,24 +68,20 @@ def _unreachable(compiled: Compiled, scope: Scope) -> Iterator[Omission]:
         return
     for pod in live_pods(compiled.cluster):
         if pod.node is None and _is_isolated(compiled, pod.key):
-            yield Omission(
-                f"pod {pod.key}", "says no node: no node's ruleset isolates it"
-            )
+            yield Omission(f"pod {pod.key}", "no node is named, so no node isolates it")
 
 
 def _addressless(pod: ObjectKey) -> Omission:
-    return Omission(f"pod {pod}", "has no address: it is in no map and in no set")
+    return Omission(f"pod {pod}", "no address is known, so it is in no map and set")
 
 
-def _contested(claims: Owners, scope: Scope) -> Iterator[Omission]:
-    local = frozenset(scope.pods)
+def _contested(claims: Owners) -> Iterator[Omission]:
     for address, claimants in claims.claims.items():
         if len(claimants) > 1:
             names = " and ".join(str(of or "a node") for of in claimants)
-            what = "a local pod" if local.intersection(claimants) else "a peer"
             yield Omission(
                 f"address {address}",
-                f"of {what} belongs to {names}: it gets only what all of them would",
+                f"{names} claim it, so it gets only what all of them would",
             )
 
 
@@ -101,8 +93,8 @@ def _peers(compiled: Compiled, selector: PeerSelector) -> Iterator[Omission]:
     for key in members.possible - members.certain:
         yield Omission(
             f"pod {key}",
-            f"is no peer of {selector.namespace_selector}: "
-            f"the labels of namespace {key.namespace} are not declared",
+            f"the labels of namespace {key.namespace} are not declared, "
+            f"so it is no peer of {selector.namespace_selector}",
         )
 
 
@@ -110,5 +102,5 @@ def _portless(compiled: Compiled, pods: Iterable[ObjectKey]) -> Iterator[Omissio
     for key in pods:
         if compiled.cluster.pods[key].ports is None:
             yield Omission(
-                f"pod {key}", "does not say its container ports: no name resolves there"
+                f"pod {key}", "no container ports are known, so no name resolves there"
             )

@@ -1,0 +1,87 @@
+"""nft itself takes the rendered text, and lists back what was meant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ringfence.engine.compiler import compile_cluster
+from ringfence.ruleset.ir import Table
+from ringfence.ruleset.lower import lower
+from ringfence.ruleset.render import render, render_rule
+from strategies import make_world, seeded
+
+pytestmark = pytest.mark.kernel
+
+IN_OWN_NAMESPACE = ("unshare", "--map-root-user", "--net", "sh", "-c")
+
+
+def tables(seed: int) -> list[Table]:
+    compiled = compile_cluster(make_world(seeded(seed), decided=True).cluster)
+    return [lower(compiled, node).table for node in compiled.cluster.nodes]
+
+
+def in_kernel(text: str, listing: str) -> str:
+    """Load the text into a fresh network namespace and return nft's listing."""
+    return subprocess.run(
+        (*IN_OWN_NAMESPACE, f"nft -f - && {listing}"),
+        input=text,
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+
+
+def in_nfts_words(rule: str) -> str:
+    """Return a rule as nft 1.0 writes it back."""
+    words = rule.split(" ")
+    after_name = [i + 1 for i, word in enumerate(words) if word == "name"]
+    for index in after_name:
+        words[index] = f'"{words[index]}"'
+    return " ".join(words).replace(
+        "tcp flags & (fin|syn|rst|ack) != syn", "tcp flags != syn / fin,syn,rst,ack"
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nft_lists_every_rule_back(seed: int) -> None:
+    for table in tables(seed):
+        listing = in_kernel(render(table), "nft list table inet ringfence")
+        lines = Counter(line.strip() for line in listing.splitlines())
+        rules = Counter(
+            in_nfts_words(render_rule(rule))
+            for chain in table.chains
+            for rule in chain.rules
+        )
+        assert rules - lines == Counter()
+
+
+@pytest.mark.parametrize("seed", range(8, 16))
+def test_nft_lists_every_set_and_map_with_its_elements(seed: int) -> None:
+    for table in tables(seed):
+        listing = in_kernel(render(table), "nft -j list table inet ringfence")
+        found: dict[str, Any] = {}
+        for entry in json.loads(listing)["nftables"]:
+            found.update(
+                {e["name"]: e for e in (entry.get("set"), entry.get("map")) if e}
+            )
+        sizes = {name: len(entry.get("elem", ())) for name, entry in found.items()}
+        assert sizes == {of.name: len(of.elements) for of in (*table.sets, *table.maps)}
+
+
+def test_loading_again_replaces_the_table() -> None:
+    (first, *_), (second, *_) = tables(1), tables(2)
+    listing = "nft list table inet ringfence"
+    twice = in_kernel(render(first) + render(second), listing)
+    assert twice == in_kernel(render(second), listing)
+    assert twice != in_kernel(render(first), listing)
+
+
+def test_other_tables_are_left_alone() -> None:
+    (table, *_) = tables(1)
+    text = "add table ip other\n" + render(table)
+    assert "table ip other" in in_kernel(text, "nft list tables")
