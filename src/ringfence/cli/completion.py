@@ -45,9 +45,11 @@ compdef _ringfence ringfence
 # Load with: ringfence completion fish | source
 function __ringfence_complete
     set -l words (commandline -opc) (commandline -ct)
-    @COMPLETER@ $words[2..] 2>/dev/null | string match -v ':*'
+    set -l lines (@COMPLETER@ $words[2..] 2>/dev/null)
+    string match -v ':*' -- $lines
+    contains -- :0 $lines; and __fish_complete_path $words[-1]
 end
-complete -c ringfence -a '(__ringfence_complete)'
+complete -c ringfence -f -a '(__ringfence_complete)'
 """,
 }
 

@@ -78,6 +78,7 @@ _INPUT_OPTIONS = (
         "paths",
         multiple=True,
         required=True,
+        type=click.Path(allow_dash=True),
         metavar="PATH",
         help="Manifests: a file, a directory, or - for standard input. Repeatable.",
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from ringfence.cli.completion import candidates
 from ringfence.cli.main import guarded
 from ringfence.cli.options import Exit, Inputs, cluster_options, load_cluster
 
@@ -50,6 +51,10 @@ def manifest(tmp_path: Path) -> str:
 def test_manifests_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == Exit.USAGE
     assert "-f" in capsys.readouterr().err
+
+
+def test_manifests_are_completed_as_files() -> None:
+    assert list(candidates(pods, ["-f", "in"])) == [":0"]
 
 
 def test_other_kinds_are_counted_on_stderr_if_asked(
