@@ -1,0 +1,1 @@
+"""What the API server checks of each kind, in its order and its words."""
