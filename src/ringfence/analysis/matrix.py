@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reachability import NOTHING, Conns, Reachability
+from ringfence.engine.reachability import NOTHING, Conns, Reachability, Row
 from ringfence.engine.reference import KIND_WORDS
 from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A part of a row: the columns that share a cell, ascending."""
+    """A part of a row: the columns that share a cell, in no order."""
 
     cell: Cell
     columns: list[int]
@@ -85,14 +85,22 @@ class Matrix:
         for column, members in enumerate(self._members):
             for member in members:
                 self._columns[member.number].append(column)
-        self._last: tuple[int, dict[int, Conns]] = (-1, {})
+        self._last: tuple[int, Row] = (-1, {})
+
+    @property
+    def decided(self) -> bool:
+        """Whether no cell can be undecided for want of a fact."""
+        return self._reachability.decided
 
     def row(self, row: int) -> list[Stretch]:
         """Return what an endpoint reaches; columns it does not reach are absent."""
         if self.by in {By.POD, By.CLASS}:
             return self._class_row(row)
         cells: dict[Cell, list[int]] = defaultdict(list)
-        ways = [(one, self._reachability.row(one.number)) for one in self._members[row]]
+        ways = [
+            (one, _by_class(self._reachability.row(one.number)))
+            for one in self._members[row]
+        ]
         for column, members in enumerate(self._members):
             pairs = {
                 way.get(other.number, NOTHING)
@@ -116,21 +124,17 @@ class Matrix:
 
     def _class_row(self, row: int) -> list[Stretch]:
         (source,) = self._members[row]
-        by_conns: dict[Conns, list[int]] = defaultdict(list)
-        for target, conns in self._reach_of(source.number).items():
-            if any(conns):
-                by_conns[conns] += self._columns[target]
         stretches = []
-        for conns, columns in by_conns.items():
-            columns.sort()
-            if source.size == 1 and row in columns:
+        for conns, targets in self._reach_of(source.number).items():
+            columns = [c for target in targets for c in self._columns[target]]
+            if source.size == 1 and source.number in targets:
                 columns.remove(row)
             if columns:
                 cell = Cell(*self._reachability.reach(conns))
                 stretches.append(Stretch(cell, columns))
         return stretches
 
-    def _reach_of(self, number: int) -> dict[int, Conns]:
+    def _reach_of(self, number: int) -> Row:
         """Return a class's row; the last one is kept, for its pods come together."""
         if self._last[0] != number:
             self._last = number, self._reachability.row(number)
@@ -143,6 +147,10 @@ class Matrix:
             possible |= perhaps
         reach = self._reachability.reach((certain, possible))
         return Cell(*reach, mixed=len(pairs) > 1)
+
+
+def _by_class(row: Row) -> dict[int, Conns]:
+    return {target: conns for conns, targets in row.items() for target in targets}
 
 
 def matrix(compiled: Compiled, by: By) -> Matrix:
@@ -218,11 +226,11 @@ def _distinct(groups: list[_Group]) -> list[_Group]:
 def _outside_groups(reachability: Reachability, pods: list[_Group]) -> list[_Group]:
     """Return the outside endpoints: parts that every pod treats alike are one."""
     inner = sorted({member.number for _, members in pods for member in members})
-    outward = [reachability.outward(number) for number in inner]
+    outward = [_by_class(reachability.outward(number)) for number in inner]
     alike: dict[object, list[int]] = defaultdict(list)
     for part, one in enumerate(reachability.classes):
         if one.outside is not None:
-            inward = reachability.row(part)
+            inward = _by_class(reachability.row(part))
             ways = (
                 tuple(inward.get(number, NOTHING) for number in inner),
                 tuple(row.get(part, NOTHING) for row in outward),

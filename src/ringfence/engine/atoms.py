@@ -97,8 +97,7 @@ def port_atoms_of(compiled: Compiled) -> Atoms:
     """Return the atoms of every port that some rule of a policy-set names."""
     cuts: dict[Protocol, set[int]] = {protocol: {0} for protocol in PORT_PROTOCOLS}
     names: dict[Protocol, set[str]] = defaultdict(set)
-    rules = {id(rule): rule for of in compiled.policy_sets for rule in of.rules}
-    for rule in rules.values():
+    for rule in compiled.rules:
         for entry in rule.ports or ():
             if isinstance(entry.port, int):
                 last = entry.end_port or entry.port

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_address, summarize_address_range
+from typing import NamedTuple
 
 from ringfence.engine.blocks import policy_blocks
 from ringfence.engine.compiled import Compiled
@@ -32,7 +34,8 @@ def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
     two different pods of a class the same verdict with one another.
     """
     cluster = compiled.cluster
-    blocks = sorted(set(policy_blocks(cluster)), key=str)
+    blocks = set(policy_blocks(cluster))
+    stretches = {family: _stretches(family, blocks) for family in WIDTH}
     live = [pod for pod in cluster.pods.values() if not pod.finished]
     nodes_matter = any(pod.host_network for pod in live)
     classes: dict[object, list[ObjectKey]] = defaultdict(list)
@@ -43,26 +46,51 @@ def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
             pod.ports,
             pod.host_network,
             pod.node if nodes_matter else None,
-            _address_identity(cluster, pod, blocks),
+            _address_identity(cluster, pod, stretches),
         )
         classes[identity].append(pod.key)
     return tuple(map(tuple, classes.values()))
 
 
+class _Stretches(NamedTuple):
+    """A family's addresses cut where blocks start and end.
+
+    ``starts`` begins with 0; ``under`` says which blocks cover each stretch.
+    """
+
+    starts: list[int]
+    under: list[frozenset[int]]
+
+    def find(self, address: IPAddress) -> frozenset[int]:
+        """Return the blocks that cover an address."""
+        return self.under[bisect_right(self.starts, int(address)) - 1]
+
+
+def _stretches(family: int, blocks: Iterable[IPNetwork]) -> _Stretches:
+    edges: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    for index, block in enumerate(sorted(blocks, key=str)):
+        if block.version == family:
+            edges[int(block.network_address)].append((index, True))
+            edges[int(block.broadcast_address) + 1].append((index, False))
+    inside: set[int] = set()
+    starts = sorted({0, *edges} - {1 << WIDTH[family]})
+    under = []
+    for start in starts:
+        for index, enters in edges.get(start, ()):
+            (inside.add if enters else inside.discard)(index)
+        under.append(frozenset(inside))
+    return _Stretches(starts, under)
+
+
 def _address_identity(
-    cluster: Cluster, pod: Pod, blocks: list[IPNetwork]
+    cluster: Cluster, pod: Pod, stretches: Mapping[int, _Stretches]
 ) -> frozenset[tuple[int, frozenset[int]]]:
+    """Return the blocks that each of a pod's addresses lies in."""
     addresses = pod.addresses
     node = cluster.nodes.get(pod.node or "")
     if pod.host_network and not addresses and node is not None:
         addresses = node.addresses
-    return frozenset(
-        (address.version, _under(address, blocks)) for address in addresses
-    )
-
-
-def _under(address: IPAddress, blocks: Iterable[IPNetwork]) -> frozenset[int]:
-    return frozenset(i for i, block in enumerate(blocks) if address in block)
+    return frozenset((a.version, stretches[a.version].find(a)) for a in addresses)
 
 
 def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
@@ -73,29 +101,13 @@ def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
     found: list[Outside] = []
     blocks = set(policy_blocks(compiled.cluster))
     for family in compiled.families:
-        of_family = sorted((b for b in blocks if b.version == family), key=str)
-        parts = _parts(family, of_family)
+        starts, under = _stretches(family, blocks)
+        parts: dict[frozenset[int], list[tuple[int, int]]] = defaultdict(list)
+        ends = [*(start - 1 for start in starts[1:]), (1 << WIDTH[family]) - 1]
+        for low, high, covering in zip(starts, ends, under, strict=True):
+            parts[covering].append((low, high))
         found.extend(_outside(family, ranges) for ranges in parts.values())
     return tuple(sorted(found, key=lambda o: (o.address.version, o.networks[0])))
-
-
-def _parts(
-    family: int, blocks: list[IPNetwork]
-) -> Mapping[frozenset[int], list[tuple[int, int]]]:
-    """Return the address ranges (inclusive) under each set of blocks."""
-    end = 1 << WIDTH[family]
-    edges: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for index, block in enumerate(blocks):
-        edges[int(block.network_address)].append((index, True))
-        edges[int(block.broadcast_address) + 1].append((index, False))
-    parts: dict[frozenset[int], list[tuple[int, int]]] = defaultdict(list)
-    inside: set[int] = set()
-    cuts = sorted({0, *edges} - {end})
-    for low, following in zip(cuts, [*cuts[1:], end], strict=True):
-        for index, enters in edges.get(low, ()):
-            (inside.add if enters else inside.discard)(index)
-        parts[frozenset(inside)].append((low, following - 1))
-    return parts
 
 
 def _outside(family: int, ranges: list[tuple[int, int]]) -> Outside:

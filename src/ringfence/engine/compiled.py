@@ -87,6 +87,12 @@ class Compiled:
     members: Mapping[PeerSelector, Members]
     families: tuple[int, ...]
 
+    @property
+    def rules(self) -> tuple[CompiledRule, ...]:
+        """Every rule of every policy-set, once."""
+        found = {id(rule): rule for of in self.policy_sets for rule in of.rules}
+        return tuple(found.values())
+
     def policy_set(self, direction: Direction, pod: ObjectKey) -> PolicySet | None:
         """Return the policy-set that isolates the pod, None where none does."""
         return self.subjects.get((direction, pod))

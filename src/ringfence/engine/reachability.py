@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -12,7 +12,7 @@ from ringfence.engine.atoms import port_atoms_of
 from ringfence.engine.classes import Outside, outside_classes, pod_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import exemption
-from ringfence.engine.rows import Parts, Rows, bits, index_stations
+from ringfence.engine.rows import Parts, Rows, chosen, index_stations
 from ringfence.engine.stations import Sighting, Station, sighting
 from ringfence.model.flow import AddressEnd, PodEnd
 from ringfence.model.meta import ObjectKey
@@ -22,6 +22,9 @@ Conns: TypeAlias = tuple[int, int]
 """Connections as masks of atoms: for certain, and possibly."""
 
 NOTHING: Conns = (0, 0)
+
+Row: TypeAlias = dict[Conns, list[int]]
+"""Connections to the classes that are reached by just them, in no order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +86,56 @@ class Reachability:
         certain, possible = conns
         return Reach(self.conns(certain), self.conns(possible & ~certain))
 
-    def row(self, source: int) -> dict[int, Conns]:
-        """Return what a class reaches, by class; what it does not reach is absent."""
+    @property
+    def decided(self) -> bool:
+        """Whether no missing fact can make a difference to any row."""
+        return self._rows.decided and self._plain and not self._on_nodes
+
+    def row(self, source: int) -> Row:
+        """Return what a class reaches; what it does not reach is absent."""
         if self.classes[source].outside is not None:
             return self._row(source, self._index.everyone & ~self._outside)
         row = self._row(source, self._index.everyone)
-        self._exempt(source, row)
-        return row
+        exempt = dict(self._exempt(source, row))
+        return _replaced(row, exempt) if exempt else row
 
-    def outward(self, source: int) -> dict[int, Conns]:
+    def outward(self, source: int) -> Row:
         """Return the part of a row that leads outside."""
         return self._row(source, self._outside)
 
-    def _row(self, source: int, among: int) -> dict[int, Conns]:
+    def _row(self, source: int, among: int) -> Row:
+        numbers = self._numbers[source]
+        if len(numbers) == 1 and self._plain:
+            return self._plain_row(numbers[0], among)
         by_family = {
             station.family: self._family_row(source, station.family, among)
             for station in self._stations[source]
         }
-        return self._combined(source, by_family)
+        row: Row = defaultdict(list)
+        for target, conns in self._combined(source, by_family).items():
+            row[conns].append(target)
+        return row
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether each class is one station: one family, one address each."""
+        return len(self._index.stations) == len(self.classes)
+
+    def _plain_row(self, number: int, among: int) -> Row:
+        certain, possible = self._rows.row(number, among)
+        owners = self._index.owners
+        if certain is possible:
+            return {(c, c): list(chosen(owners, at)) for c, at in certain.items()}
+        row: Row = {}
+        for perhaps, there in possible.items():
+            rest = there
+            for sure, at in certain.items():
+                if at & there:
+                    row[sure, perhaps] = list(chosen(owners, at & there))
+                    rest &= ~at
+            if rest:
+                row[0, perhaps] = list(chosen(owners, rest))
+        return row
 
     def _stations_of(self, seen: Sighting) -> list[Station]:
         families = seen.families or self._compiled.families
@@ -117,15 +152,13 @@ class Reachability:
 
     def _collect(self, found: dict[int, list[int]], side: int, parts: Parts) -> None:
         for conns, destinations in parts.items():
-            for number in bits(destinations):
-                found[self._index.owners[number]][side] |= conns
+            for owner in chosen(self._index.owners, destinations):
+                found[owner][side] |= conns
 
     def _combined(
         self, source: int, by_family: Mapping[int, dict[int, Conns]]
     ) -> dict[int, Conns]:
         """Join the families: alternatives where known, else what all agree on."""
-        if len(self._compiled.families) == 1 and len(by_family) == 1:
-            return next(iter(by_family.values()))
         row: dict[int, Conns] = {}
         for target in {key for of_family in by_family.values() for key in of_family}:
             cases = self._cases(source, target)
@@ -143,8 +176,8 @@ class Reachability:
             return None
         return one.families or other.families or self._compiled.families
 
-    def _exempt(self, source: int, row: dict[int, Conns]) -> None:
-        """Add what no policy can stop: a pod and the node it runs on."""
+    def _exempt(self, source: int, row: Row) -> Iterator[tuple[int, Conns]]:
+        """Yield what no policy can stop: a pod and the node it runs on."""
         full = self._rows.atoms.full
         mine = self._stations[source]
         for target in self._beside_nodes(source):
@@ -153,9 +186,10 @@ class Reachability:
                 continue
             exempt = exemption(mine[0], theirs[0])
             if exempt:
-                row[target] = full, full
+                yield target, (full, full)
             elif exempt is None:
-                row[target] = row.get(target, NOTHING)[0], full
+                certain = next((c[0] for c, to in row.items() if target in to), 0)
+                yield target, (certain, full)
 
     def _beside_nodes(self, source: int) -> Iterable[int]:
         """Return the classes that may be on the same node, one end being the node."""
@@ -187,6 +221,16 @@ class Reachability:
         for number, owner in enumerate(self._index.owners):
             numbers[owner].append(number)
         return numbers
+
+
+def _replaced(row: Row, other: Mapping[int, Conns]) -> Row:
+    """Return a row with other connections to some classes."""
+    kept: Row = defaultdict(list)
+    for conns, targets in row.items():
+        kept[conns] = [target for target in targets if target not in other]
+    for target, conns in other.items():
+        kept[conns].append(target)
+    return {conns: targets for conns, targets in kept.items() if targets}
 
 
 def _any(answers: Iterable[Conns]) -> Conns:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from ringfence.engine.atoms import Atoms, Ports
 from ringfence.engine.compiled import (
@@ -37,6 +38,11 @@ Pair: TypeAlias = tuple[int, int]
 """For certain, and possibly; the second holds the first."""
 
 
+T = TypeVar("T")
+
+_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
+
+
 class Sides(NamedTuple):
     """Parts for certain and possibly; the same object where nothing is unknown."""
 
@@ -51,12 +57,14 @@ class StationIndex:
     ``owners`` has the number of the class that each station belongs to.
     ``families`` has, for each family, its first station, its known addresses as
     sorted integers, and the mask of its stations without a known address.
+    ``targets`` remembers what has been asked.
     """
 
     stations: tuple[Station, ...]
     owners: tuple[int, ...]
     of_pod: Mapping[ObjectKey, int]
     families: Mapping[int, tuple[int, Sequence[int], int]]
+    targets: dict[Target, Pair] = field(default_factory=dict)
 
     @property
     def everyone(self) -> int:
@@ -75,7 +83,13 @@ class StationIndex:
         return certain, possible
 
     def target(self, compiled: Compiled, target: Target) -> Pair:
-        """Return the stations that one peer means."""
+        """Return the stations that one peer means; many rules share their peers."""
+        found = self.targets.get(target)
+        if found is None:
+            found = self.targets[target] = self._target(compiled, target)
+        return found
+
+    def _target(self, compiled: Compiled, target: Target) -> Pair:
         if isinstance(target, PeerSelector):
             members = compiled.members[target]
             certain = self._pods(members.certain)
@@ -162,13 +176,6 @@ class Takers(NamedTuple):
     stations: int
 
 
-class Row(NamedTuple):
-    """One source's reach: connections to the mask of destination stations."""
-
-    certain: Parts
-    possible: Parts
-
-
 class Rows:
     """Every pair of stations of a cluster, row by row.
 
@@ -183,20 +190,24 @@ class Rows:
         self._peers: dict[int, Pair] = {}
         self._profiles = self._port_profiles()
         self._egress: dict[int, Sides] = {}
+        self.decided = all(map(self._is_decided, compiled.rules))
+        self._numbers = range(len(index.stations))
         self._takers = self._ingress_takers()
-        self._incoming = tuple(map(self._by_source, (0, 1)))
+        certain = self._by_source(0)
+        self._incoming = (certain, certain if self.decided else self._by_source(1))
 
-    def row(self, source: int, among: int) -> Row:
+    def row(self, source: int, among: int) -> Sides:
         """Return what a source station reaches among some stations (a mask).
 
         Destinations that it does not reach are absent.
         """
         egress = self._egress_of(self.index.stations[source])
         among &= self._family_mask(source)
-        return Row(
-            self._intersect(egress.certain, self._incoming[0], source, among),
-            self._intersect(egress.possible, self._incoming[1], source, among),
-        )
+        certain = self._intersect(egress.certain, self._incoming[0], source, among)
+        if self.decided:
+            return Sides(certain, certain)
+        possible = self._intersect(egress.possible, self._incoming[1], source, among)
+        return Sides(certain, possible)
 
     def _intersect(
         self, egress: Parts, incoming: _Incoming, source: int, among: int
@@ -218,6 +229,13 @@ class Rows:
         ]
         known = ((1 << len(numbers)) - 1) << first
         return known | unknown
+
+    def _is_decided(self, rule: CompiledRule) -> bool:
+        """Whether a rule means the same for certain and possibly, everywhere."""
+        sure, perhaps = self._rule_peers(rule)
+        if sure != perhaps:
+            return False
+        return not names_ports(rule) or None not in self._profiles
 
     def _port_profiles(self) -> dict[Ports, int]:
         """Return the stations by the ports they declare, for names in egress rules."""
@@ -247,14 +265,19 @@ class Rows:
         return sides
 
     def _egress_sides(self, policy_set: PolicySet) -> Sides:
-        certain, possible = {0: self.index.everyone}, {0: self.index.everyone}
+        certain = self._egress_side(policy_set, 0)
+        return Sides(
+            certain, certain if self.decided else self._egress_side(policy_set, 1)
+        )
+
+    def _egress_side(self, policy_set: PolicySet, side: int) -> Parts:
+        parts: Parts = {0: self.index.everyone}
         for rule in policy_set.rules:
-            sure, perhaps = self._rule_peers(rule)
+            peers = self._rule_peers(rule)[side]
             for ports, stations in self._destinations(rule):
-                mask, maybe = self.atoms.rule(rule, ports)
-                certain = refine(certain, sure & stations, mask)
-                possible = refine(possible, perhaps & stations, maybe)
-        return Sides(certain, possible)
+                conns = self.atoms.rule(rule, ports)[side]
+                parts = refine(parts, peers & stations, conns)
+        return parts
 
     def _destinations(self, rule: CompiledRule) -> Iterable[tuple[Ports, int]]:
         if not names_ports(rule):
@@ -292,7 +315,7 @@ class Rows:
                 parts = refine(parts, self._rule_peers(rule)[side], mask)
             for conns, sources in parts.items():
                 if conns:
-                    for source in bits(sources):
+                    for source in chosen(self._numbers, sources):
                         by_source[source][conns] |= taker.stations
         return open_, {s: tuple(of.items()) for s, of in by_source.items()}
 
@@ -320,9 +343,9 @@ def refine(parts: Parts, stations: int, conns: int) -> Parts:
     return refined
 
 
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of the bits that are set, lowest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
+def chosen(things: Sequence[T], mask: int) -> Iterator[T]:
+    """Yield the things whose bits are set, in their order.
+
+    The digits of the mask select them, so that the loop runs in C.
+    """
+    return compress(things, f"{mask:b}"[::-1].encode().translate(_DIGITS))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ringfence.analysis.matrix import Endpoint, Matrix
+from ringfence.analysis.matrix import Cell, Endpoint, Matrix
 from ringfence.model.flow import PORT_PROTOCOLS
 from ringfence.sets.conns import ConnSet
 
@@ -52,19 +52,27 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _flows(matrix: Matrix, *, undecided: bool) -> Iterator[str]:
+    if undecided and matrix.decided:
+        return
     ids = [json.dumps(endpoint.id) for endpoint in matrix.endpoints]
+    tails: dict[Cell, str] = {}
     for row, source in enumerate(ids):
-        for stretch in matrix.row(row):
-            cell = stretch.cell
+        head = f'{{"from": {source}, "to": '
+        for cell, columns in matrix.row(row):
             conns = cell.undecided if undecided else cell.allowed
             if not conns:
                 continue
-            tail = f', "ports": {json.dumps(ports_document(conns))}'
-            tail += ', "mixed": true}' if cell.mixed else "}"
-            head = f'{{"from": {source}, "to": '
+            tail = tails.get(cell)
+            if tail is None:
+                tail = tails[cell] = _tail(conns, mixed=cell.mixed)
             # One join a stretch: rows of large matrices are made of few stretches.
             between = f"{tail}, {head}"
-            yield head + between.join([ids[c] for c in stretch.columns]) + tail
+            yield head + between.join([ids[c] for c in columns]) + tail
+
+
+def _tail(conns: ConnSet, *, mixed: bool) -> str:
+    ports = json.dumps(ports_document(conns))
+    return f', "ports": {ports}, "mixed": true}}' if mixed else f', "ports": {ports}}}'
 
 
 def ports_document(conns: ConnSet) -> str | list[dict[str, Any]]:
