@@ -63,6 +63,15 @@ def _validate(folder: Path) -> Job:
     return Job(command, size=manifest.stat().st_size)
 
 
+def _conformance(judge: str) -> Callable[[Path], Job]:
+    def prepare(_: Path) -> Job:
+        # The cases are read by what the tests read them with.
+        python = ("env", "PYTHONPATH=tests", sys.executable)
+        return Job((*python, "-m", "bench.conformance", judge))
+
+    return prepare
+
+
 def _lab(pods: int) -> Callable[[Path], Job]:
     def prepare(folder: Path) -> Job:
         manifest, batch = inputs.cluster_of(folder, pods)
@@ -76,6 +85,20 @@ PROMISES = (
     Promise("python", "the bare interpreter, to compare with", 0.25, _bare, 9),
     Promise("can", "can, on a file of ten documents", 0.25, _can, 9),
     Promise("validate", "validate -o json, 4 MB of YAML", 2.0, _validate, 3, rate=True),
+    Promise(
+        "conformance",
+        "every cell of the suites, predicted in one process",
+        5.0,
+        _conformance("predicted"),
+        3,
+    ),
     Promise("lab-10", "lab with 10 pods: up, one probe, down", 1.0, _lab(10)),
     Promise("lab-100", "lab with 100 pods: up, one probe, down", 2.5, _lab(100), 3),
+    Promise(
+        "conformance-packets",
+        "every cell of the suites, with packets",
+        60.0,
+        _conformance("packets"),
+        1,
+    ),
 )
