@@ -21,6 +21,7 @@ from ringfence.model.labels import LabelSelector, Operator, Requirement
 from ringfence.model.meta import Labels, Position
 from ringfence.model.netpol import IPBlock, PolicyPort
 from ringfence.model.verdict import Miss
+from ringfence.model.workload import METADATA_NAME
 
 PEER_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 RULE_FIELD = {Direction.INGRESS: "ingress", Direction.EGRESS: "egress"}
@@ -29,6 +30,8 @@ LABEL_COST = 1
 PORT_COST = 1
 BLOCK_COST = 2
 """A label or a port is a smaller change than an address range."""
+FIXED_COST = 3
+"""The API server keeps this label as it is: only the peer can change."""
 NOT_A_POD_COST = 6
 """A peer that selects pods is far from an end that is none."""
 
@@ -92,7 +95,7 @@ def _rule_miss(
         rule.direction,
         failing[0].field,
         tuple(term.text for term in terms),
-        " and ".join(f"{term.fix}" for term in terms),
+        terms[0].fix if len(terms) == 1 else _new_rule(rule.direction, other, service),
         failing[0].position,
     )
     return sum(side.cost for side in failing), miss
@@ -157,7 +160,11 @@ def _label_terms(
     selector: LabelSelector, labels: Labels, what: str, kind: str
 ) -> list[Term]:
     return [
-        Term(LABEL_COST, _label_text(term, labels, kind), _label_fix(term, what))
+        Term(
+            FIXED_COST if term.key == METADATA_NAME else LABEL_COST,
+            _label_text(term, labels, kind),
+            _label_fix(term, what),
+        )
         for term in selector.requirements
         if not requirement_holds(term, labels)
     ]
@@ -198,6 +205,8 @@ def _close_value(term: Requirement, value: str) -> str:
 
 
 def _label_fix(term: Requirement, what: str) -> str:
+    if term.key == METADATA_NAME:
+        return f"add a peer that selects {what}"
     match term.operator:
         case Operator.IN:
             return f"label {what} {term.key}={min(term.values)}"
@@ -265,16 +274,21 @@ def _port_words(entry: PolicyPort, destination: Station) -> str:
 
 def _no_rule(policy_set: PolicySet, other: Station, service: Service) -> Miss:
     direction = policy_set.direction
-    protocol, number = service
-    peer = PEER_FIELD[direction]
-    port = f", port {number}/{protocol.value}" if number is not None else ""
     return Miss(
         None,
         direction,
         RULE_FIELD[direction],
         (f"no policy here has any {RULE_FIELD[direction]} rule",),
-        f"add an {RULE_FIELD[direction]} rule {peer} {_peer_words(other)}{port}",
+        _new_rule(direction, other, service),
     )
+
+
+def _new_rule(direction: Direction, other: Station, service: Service) -> str:
+    """Return the rule that would allow the flow, where no single term would."""
+    protocol, number = service
+    port = f", port {number}/{protocol.value}" if number is not None else ""
+    word, peer = RULE_FIELD[direction], PEER_FIELD[direction]
+    return f"add an {word} rule {peer} {_peer_words(other)}{port}"
 
 
 def _peer_words(other: Station) -> str:

@@ -15,7 +15,8 @@ CELL_WIDTH = 16
 
 LEGEND = (
     f'rows are sources, columns destinations; "{NONE}" nothing, "{ALL}" every '
-    f'port of every protocol, "{UNKNOWN}" undecided, "*" not for all of its pods'
+    f'port of every protocol, "{UNKNOWN}" behind what is undecided, '
+    '"*" not for all of its pods'
 )
 
 
@@ -68,9 +69,10 @@ def _endpoint_words(endpoint: Endpoint) -> str:
 
 
 def _cell_words(cell: Cell, notes: dict[str, str]) -> str:
-    words = conns_words(cell.allowed)
+    parts = [conns_words(cell.allowed)] if cell.allowed else []
     if cell.undecided:
-        words += UNKNOWN
+        parts.append(conns_words(cell.undecided) + UNKNOWN)
+    words = ",".join(parts)
     if len(words) > CELL_WIDTH:
         words = f"{{{notes.setdefault(words, str(len(notes) + 1))}}}"
     return words + ("*" if cell.mixed else "")

@@ -109,7 +109,10 @@ def _closed_lines(head: str, end: EndEvidence) -> Iterator[str]:
     if miss is not None:
         where = f" ({place(miss.position)})" if place(miss.position) else ""
         who = f"{miss.policy} {miss.field}{where}  " if miss.policy else ""
-        yield f"    nearest: {who}{'; '.join(miss.terms)}"
+        first, *more = miss.terms
+        yield f"    nearest: {who}{first}"
+        for term in more:
+            yield f"             and {term}"
 
 
 def _fixes(ends: tuple[EndEvidence, EndEvidence]) -> Iterator[str]:
