@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ringfence.engine.reference import PortRef, parse_reference
-from ringfence.engine.resolve import resolve
+from ringfence.engine import reference, resolve
 from ringfence.manifest.reader import items, read_documents
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Flow, PodEnd, Protocol
@@ -68,7 +67,17 @@ class Case:
     moments: tuple[Moment, ...]
 
 
-def flows_of(cluster: Cluster, ask: Ask) -> tuple[Flow, ...]:
+class Grammar(NamedTuple):
+    """How questions are put: the modules that read references and resolve them."""
+
+    reference: Any
+    resolve: Any
+
+
+OURS = Grammar(reference, resolve)
+
+
+def flows_of(cluster: Cluster, ask: Ask, grammar: Grammar = OURS) -> tuple[Flow, ...]:
     """Return the flows that a question means; each must have the expected outcome."""
     source, destination = (
         _pod_key(cluster, text) for text in (ask.source, ask.destination)
@@ -76,14 +85,15 @@ def flows_of(cluster: Cluster, ask: Ask) -> tuple[Flow, ...]:
     if source and destination and not isinstance(ask.port, str):
         # The way that most cells take: 51,000 of them are to be fast.
         return (Flow(PodEnd(source), PodEnd(destination), ask.protocol, ask.port),)
-    question = resolve(
+    question = grammar.resolve.resolve(
         cluster,
-        parse_reference(ask.source, "default"),
-        parse_reference(ask.destination, "default"),
-        PortRef(ask.port, ask.protocol),
+        grammar.reference.parse_reference(ask.source, "default"),
+        grammar.reference.parse_reference(ask.destination, "default"),
+        grammar.reference.PortRef(ask.port, ask.protocol),
     )
     assert question.flows, f"{ask}: {question.unresolved}"
-    return question.flows
+    flows: tuple[Flow, ...] = question.flows
+    return flows
 
 
 def _pod_key(cluster: Cluster, text: str) -> ObjectKey | None:
