@@ -31,6 +31,8 @@ class Listeners:
         self._tcp: dict[tuple[IPAddress, int], socket.socket] = {}
         self._udp: dict[tuple[IPAddress, int], socket.socket] = {}
         self._sctp: dict[IPAddress, tuple[RawSocket, set[int]]] = {}
+        self.ports: set[int] = set()
+        """Every port that somebody listens on."""
 
     def close(self) -> None:
         """Close every listener."""
@@ -50,6 +52,7 @@ class Listeners:
         for _, destination, protocol, port in probes:
             if port is None:
                 continue
+            self.ports.add(port)
             try:
                 self._listen(destination, protocol, port)
             except OSError as error:

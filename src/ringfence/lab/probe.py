@@ -70,7 +70,6 @@ class Prober:
         """
         deadline = time.monotonic() + deadline_s
         self._listeners.answer(probes)
-        probed = {probe.port for probe in probes}
         limit = self._chunk_size()
         fates: list[Fate] = []
         with one_cpu():
@@ -79,14 +78,24 @@ class Prober:
                 chunk = _Chunk(
                     self._fabric, self._reactor, probes[start : start + limit]
                 )
-                ports = (port for port in self._ports if port not in probed)
                 try:
-                    fates += chunk.run(ports, deadline)
+                    fates += chunk.run(self._source_ports(), deadline)
                 finally:
                     chunk.close()
                 self._reactor.settle(deadline)
                 self._listeners.hang_up()
         return fates
+
+    def _source_ports(self) -> Iterator[int]:
+        """Yield ports to send from, the longest unused first.
+
+        Never one that is listened on: a packet from there could pass for the
+        reply to a probe that goes the other way.
+        """
+        listening = self._listeners.ports
+        if len(listening) > len(_SOURCE_PORTS) // 2:
+            raise KernelError(f"{len(listening)} different ports in one lab")
+        return (port for port in self._ports if port not in listening)
 
     def _chunk_size(self) -> int:
         """Return how many probes the limit of open files has room for."""
