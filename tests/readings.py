@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 import oracle
@@ -26,6 +27,17 @@ def cluster_of(moment: Moment) -> Cluster:
     """Read a moment's manifests."""
     documents = read_documents(moment.manifests, moment.name)
     return decode_documents(documents, Options()).cluster
+
+
+def sendable(moment: Moment) -> Moment:
+    """Return the moment with the questions that a single packet answers."""
+    asks = (
+        ask
+        for ask in moment.asks
+        if ask.expected is not Outcome.UNDECIDED
+        and (ask.port is not None or not ask.protocol.has_ports)
+    )
+    return replace(moment, asks=tuple(asks))
 
 
 def completed(cluster: Cluster, asks: Iterable[Ask], nodes: int) -> Cluster:

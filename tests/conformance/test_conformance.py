@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from cases import Case, Moment, every_case, flows_of
+from cases import Case, every_case, flows_of
 from readings import (
     by_the_text,
     cluster_of,
     completed,
     interpreted,
     predicted,
+    sendable,
     wrong,
 )
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.explain import explain
-from ringfence.model.verdict import Outcome
 
 CASES = every_case()
 JUDGED_CELLS = 51_346
@@ -28,17 +26,6 @@ JUDGED_CELLS = 51_346
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
-
-
-def without_port_none(moment: Moment) -> Moment:
-    """Return the questions that a single packet can answer for certain."""
-    asks = (
-        ask
-        for ask in moment.asks
-        if ask.expected is not Outcome.UNDECIDED
-        and (ask.port is not None or not ask.protocol.has_ports)
-    )
-    return replace(moment, asks=tuple(asks))
 
 
 def test_engine_predicts_every_cell(case: Case) -> None:
@@ -55,7 +42,7 @@ def test_oracle_agrees_with_every_cell(case: Case) -> None:
 
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_ruleset_lets_through_what_every_cell_says(case: Case, nodes: int) -> None:
-    for moment in map(without_port_none, case.moments):
+    for moment in map(sendable, case.moments):
         cluster = completed(cluster_of(moment), moment.asks, nodes)
         assert wrong(moment, cluster, interpreted(cluster)) == []
 
