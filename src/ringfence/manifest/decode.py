@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ringfence.errors import InputError, Problem
+from ringfence.errors import InputError, Problem, RingfenceBug
 from ringfence.manifest.decode_fields import Field, field_text
 from ringfence.manifest.decode_identity import (
     Named,
@@ -25,6 +25,7 @@ from ringfence.manifest.decode_policy import decode_policy
 from ringfence.manifest.reader import Document, Item, Path, items
 from ringfence.manifest.strictness import FieldValidation, Options
 from ringfence.manifest.templates import WorkloadKey, expand_templates
+from ringfence.manifest.validate import Judgement, judge
 from ringfence.model.cluster import Cluster
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
@@ -65,7 +66,8 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
         thing = Field(item, problems, item.value)
         kind = known_kind(thing)
         if kind == "NetworkPolicy":
-            things.append((kind, _judged(thing)))
+            accepted = _judged(thing, options, warnings)
+            things += [(kind, accepted)] if accepted else []
         elif kind is not None:
             thing.at("apiVersion").text()
             others[item.document][item.path] = thing
@@ -111,14 +113,32 @@ def decode_documents(documents: Iterable[Document], options: Options) -> Decoded
     return decoded
 
 
-def _judged(thing: Field) -> Field:
-    """Return the policy with ``policyTypes`` defaulted."""
-    spec = thing.at("spec").mapping()
-    types = spec.get("policyTypes") or (
-        ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
-    )
-    value = {**thing.mapping(), "spec": {**spec, "policyTypes": types}}
-    return thing._replace(value=value)
+def _judged(thing: Field, options: Options, warnings: list[Problem]) -> Field | None:
+    """Return the policy as the API server would store it, None where it refuses."""
+    item = thing.item
+    answer = judge(item, options)
+    if answer is None:
+        raise RingfenceBug(f"{thing.position}: {item.kind} is not judged")
+    place = str(thing.position)
+    warnings += (Problem(place, text) for text in answer.warnings)
+    if answer.object is None:
+        thing.problems.extend(_refusal(answer, thing))
+        return None
+    # The server makes up the end of a generated name; here it is numbered.
+    name = thing.at("metadata", "name").value
+    metadata = {**answer.object["metadata"], "name": name}
+    return thing._replace(value={**answer.object, "metadata": metadata})
+
+
+def _refusal(answer: Judgement, thing: Field) -> Iterator[Problem]:
+    """Yield what is wrong in the server's words, each at its place."""
+    hints = {problem.field: problem.hint for problem in answer.hints}
+    for cause in answer.causes:
+        place = thing.item.position(cause.path)
+        hint = hints.get(cause.field, "")
+        yield Problem(str(place), cause.message, cause.field, hint)
+    if not answer.causes:
+        yield from answer.hints or [Problem(str(thing.position), answer.message)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ validation; the first that finds fault hides the ones after it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from ringfence.errors import Problem
@@ -19,6 +18,7 @@ from ringfence.manifest.rules.causes import Cause, Causes
 from ringfence.manifest.rules.kinds import KindRules, rules_of
 from ringfence.manifest.rules.meta import check_metadata
 from ringfence.manifest.schema import Decoded, decode, root
+from ringfence.manifest.strictness import FieldValidation, Options
 
 MOST_BYTES = 3 * 1024 * 1024
 _SHOWN_BYTES = 30
@@ -34,22 +34,6 @@ _SERVER_MADE = (
     "selfLink",
     "uid",
 )
-
-
-class FieldValidation(Enum):
-    """What becomes of fields that are unknown or given twice."""
-
-    STRICT = "strict"
-    WARN = "warn"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to judge: ``strict_cidr`` is the gate StrictIPCIDRValidation of 1.36."""
-
-    field_validation: FieldValidation = FieldValidation.STRICT
-    strict_cidr: bool = True
-    namespace: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

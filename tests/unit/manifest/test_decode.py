@@ -303,6 +303,67 @@ def test_a_null_rule_allows_everything() -> None:
     assert rule.position.line == 5
 
 
+def test_every_cause_of_a_bad_policy_is_told_with_its_place() -> None:
+    text = """
+    apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: {name: p}
+    spec:
+      podSelector: {}
+      ingress:
+      - from:
+        - ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}
+        ports:
+        - port: 0
+    """
+    first, second = problems(text)
+    assert first.startswith("in.yaml:11:") or second.startswith("in.yaml:11:")
+    assert "spec.ingress[0].from[0].ipBlock.except[0]: Invalid value" in first + second
+
+
+def test_a_misspelt_field_of_a_policy_is_refused() -> None:
+    (problem,) = problems(
+        """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: p}
+        spec: {podSelector: {}, ingress: [{form: []}]}
+        """
+    )
+    assert problem.startswith("in.yaml:")
+    assert 'unknown field "spec.ingress[0].form"' in problem
+
+
+def test_a_misspelt_field_may_be_let_pass_with_a_warning() -> None:
+    text = """
+    apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: {generateName: p-}
+    spec: {podSelector: {}, ingress: [{form: []}]}
+    """
+    found = decoded(text, Options(field_validation=FieldValidation.WARN))
+    (policy,) = found.cluster.policies.values()
+    assert policy.key == ObjectKey("default", "p-0")
+    assert policy.ingress[0].peers is None
+    (warning,) = found.warnings
+    assert "unknown field" in warning.message
+
+
+def test_host_bits_in_a_cidr_are_refused_or_dropped_by_choice() -> None:
+    text = """
+    apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: {name: p}
+    spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.1.2.3/8}}]}]}
+    """
+    (problem,) = problems(text)
+    assert problem.startswith("in.yaml:5:")
+    found = decoded(text, Options(strict_cidr=False))
+    (policy,) = found.cluster.policies.values()
+    (peer,) = policy.ingress[0].peers or ()
+    assert peer.ip_block == IPBlock(ip_network("10.0.0.0/8"))
+
+
 @pytest.mark.parametrize(
     ("text", "network"),
     [
