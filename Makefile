@@ -29,6 +29,7 @@ check: $(STAMP)  ## format, lint, types, import contracts, examples of the docs
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/mypy conftest.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest --quiet tests/docs
 
