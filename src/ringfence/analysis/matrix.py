@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 from typing import NamedTuple
 
 from ringfence.engine.classes import joined
@@ -78,7 +79,7 @@ class Matrix:
         self.by = by
         self._reachability = Reachability(compiled)
         groups = _pod_groups(compiled, self._reachability, by)
-        groups += _outside_groups(self._reachability, groups)
+        groups += _outside_groups(compiled, self._reachability)
         self.endpoints = tuple(endpoint for endpoint, _ in groups)
         self._members = [members for _, members in groups]
         self._columns: dict[int, list[int]] = defaultdict(list)
@@ -126,7 +127,8 @@ class Matrix:
         (source,) = self._members[row]
         stretches = []
         for conns, targets in self._reach_of(source.number).items():
-            columns = [c for target in targets for c in self._columns[target]]
+            of_targets = map(self._columns.__getitem__, targets)
+            columns = list(chain.from_iterable(of_targets))
             if source.size == 1 and source.number in targets:
                 columns.remove(row)
             if columns:
@@ -223,9 +225,9 @@ def _distinct(groups: list[_Group]) -> list[_Group]:
     return numbered
 
 
-def _outside_groups(reachability: Reachability, pods: list[_Group]) -> list[_Group]:
+def _outside_groups(compiled: Compiled, reachability: Reachability) -> list[_Group]:
     """Return the outside endpoints: parts that every pod treats alike are one."""
-    inner = sorted({member.number for _, members in pods for member in members})
+    inner = _towards_outside(compiled, reachability)
     outward = [_by_class(reachability.outward(number)) for number in inner]
     alike: dict[object, list[int]] = defaultdict(list)
     for part, one in enumerate(reachability.classes):
@@ -240,6 +242,22 @@ def _outside_groups(reachability: Reachability, pods: list[_Group]) -> list[_Gro
         (_addresses(reachability, same), [_Member(same[0], 1)])
         for same in alike.values()
     ]
+
+
+def _towards_outside(compiled: Compiled, reachability: Reachability) -> list[int]:
+    """Return one class of pods for each way to treat addresses outside.
+
+    That hangs on the policy-sets, the families and the declared ports alone.
+    """
+    found: dict[object, int] = {}
+    for number, one in enumerate(reachability.classes):
+        if one.pods:
+            pod = compiled.cluster.pods[one.pods[0]]
+            sets = (compiled.policy_set(d, pod.key) for d in Direction)
+            policies = tuple(of.policies if of else () for of in sets)
+            families = reachability.families(number)
+            found.setdefault((policies, families, pod.ports), number)
+    return list(found.values())
 
 
 def _addresses(reachability: Reachability, parts: list[int]) -> Endpoint:

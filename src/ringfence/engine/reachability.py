@@ -99,6 +99,10 @@ class Reachability:
         exempt = dict(self._exempt(source, row))
         return _replaced(row, exempt) if exempt else row
 
+    def families(self, number: int) -> frozenset[int] | None:
+        """Return the IP versions of a class's addresses, None where unknown."""
+        return self._sightings[number].families
+
     def outward(self, source: int) -> Row:
         """Return the part of a row that leads outside."""
         return self._row(source, self._outside)

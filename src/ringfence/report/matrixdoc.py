@@ -67,7 +67,7 @@ def _flows(matrix: Matrix, *, undecided: bool) -> Iterator[str]:
                 tail = tails[cell] = _tail(conns, mixed=cell.mixed)
             # One join a stretch: rows of large matrices are made of few stretches.
             between = f"{tail}, {head}"
-            yield head + between.join([ids[c] for c in columns]) + tail
+            yield head + between.join(map(ids.__getitem__, columns)) + tail
 
 
 def _tail(conns: ConnSet, *, mixed: bool) -> str:
