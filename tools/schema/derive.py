@@ -1,4 +1,5 @@
-"""Derive the schema of the kinds that ringfence validates, from Kubernetes' own sources.
+# ruff: noqa: INP001 - a script, not a package
+"""Derive the schema of the kinds that ringfence validates.
 
 Usage: derive.py KUBERNETES_MODULE API_MODULE APIMACHINERY_MODULE > schema.json
 

@@ -130,7 +130,7 @@ def _kind(value: object, text: str) -> str:
             return "float" if "." in text else "int"
         case float():
             return "float"
-        case str():
+        case _:
             return "timestamp" if _DATE.fullmatch(text) else "str"
 
 

@@ -83,6 +83,7 @@ class _Decoding:
     def run(
         self, struct: Struct, value: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
+        """Return the decoded object, or the fault that ended the decoding."""
         try:
             return struct.decode(value, self), self.fault
         except TypeFault as fault:
@@ -94,6 +95,7 @@ class _Decoding:
             self.fault = self.told(found, type_text)
 
     def told(self, found: str, type_text: str) -> str:
+        """Say what was found where another type is wanted."""
         fields = [step for step in self.steps if not isinstance(step, int)]
         path = ".".join(field.told for field in fields)
         where = f"Go struct field {fields[-1].owner}.{path}" if fields else "Go value"
@@ -148,6 +150,7 @@ class Struct:
         ]
 
     def decode(self, value: Any, at: _Decoding) -> Any:
+        """Return the struct as stored; unknown fields are remembered and left out."""
         if type(value) is not dict and not isinstance(value, dict):
             at.wrong(_found(value), self.text)
             return None
@@ -173,6 +176,7 @@ class Struct:
         return found
 
     def zero(self) -> Any:
+        """Return the fields that are written even where there is nothing."""
         return {field.name: field.type.zero() for field in self._written}
 
     def ordered(self, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -445,13 +449,7 @@ def _type(text: str) -> Type:
 
 @cache
 def _struct(name: str) -> Struct:
-    struct = Struct.__new__(Struct)
-    _structs[name] = struct
-    Struct.__init__(struct, name, _data()["structs"][name])
-    return struct
-
-
-_structs: dict[str, Struct] = {}
+    return Struct(name, _data()["structs"][name])
 
 
 @cache

@@ -80,7 +80,7 @@ def judge(item: Item, options: Options) -> Judgement | None:
         judgement = _answer(item, expected, options)
     except _Refusal as refusal:
         judgement = refusal.judgement
-    hints = hints_for(item, expected, judgement.causes)
+    hints = hints_for(item, judgement.causes)
     return replace(judgement, hints=hints) if hints else judgement
 
 

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 from ringfence.manifest.rules.causes import Causes
 from ringfence.manifest.rules.names import NameRule, dns_label, dns_subdomain
 from ringfence.manifest.rules.namespace import check_namespace, default_namespace
+from ringfence.manifest.rules.pod import check_pod
+from ringfence.manifest.rules.pod_defaults import default_pod
+from ringfence.manifest.rules.pod_warnings import pod_warnings
 from ringfence.manifest.rules.policy import (
     check_policy,
     default_policy,
@@ -55,14 +58,15 @@ def _namespace(causes: Causes, namespace: Mapping[str, Any], _: bool) -> None:  
     check_namespace(causes, namespace)
 
 
-def _finish_namespace(namespace: Object) -> None:
-    default_namespace(namespace)
+def _pod(causes: Causes, pod: Mapping[str, Any], strict: bool) -> None:  # noqa: FBT001 - the signature of all
+    check_pod(causes, pod, strict_cidr=strict)
 
 
 _RULES: Mapping[str, KindRules] = {
     "NetworkPolicy": KindRules(
         default=default_policy, check=_policy, warnings=policy_warnings
     ),
+    "Pod": KindRules(default=default_pod, check=_pod, warnings=pod_warnings),
     "Namespace": KindRules(
         name_rule=dns_label,
         namespaced=False,
