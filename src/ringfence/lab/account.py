@@ -77,7 +77,9 @@ def matrix_lines(compiled: Compiled, checks: Sequence[Check]) -> Iterator[str]:
         service = check.flow.protocol, check.flow.port
         passed = check.packet is Fate.CONNECTED
         cell[service] = cell.get(service, True) and passed
-    order = list(dict.fromkeys(name for pair in tried for name in pair))
+    seen = dict.fromkeys(name for pair in tried for name in pair)
+    pods = [name for name in dict.fromkeys(names.values()) if name in seen]
+    order = [*pods, *(name for name in seen if name not in pods)]
     numbers = [f"[{index}]" for index in range(1, len(order) + 1)]
     rows = [
         [number, row, *(_cell(tried.get((row, column))) for column in order)]

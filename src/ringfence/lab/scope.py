@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeAlias
 
 from ringfence.engine.batch import Ask
 from ringfence.engine.blocks import policy_blocks
@@ -35,6 +36,9 @@ from ringfence.report.words import end_id
 _UNDECLARED_FROM = 9999
 _MOST_LOOKED_AT = 64  # addresses of a network, for one that is free
 
+Service: TypeAlias = tuple[Protocol, int]
+"""A protocol and a destination port."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -58,40 +62,48 @@ def every_pair(cluster: Cluster, nodes: int) -> tuple[Topology, list[Asked]]:
     compiled = compile_cluster(first.cluster)
     samples = tuple(_samples(compiled))
     topology = plan_topology(first.cluster, outside=samples, nodes=nodes)
-    ends: list[End] = [
-        PodEnd(key)
-        for key, pod in sorted(topology.cluster.pods.items())
-        if not pod.finished
-    ]
-    if topology.internet:
-        ends.append(InternetEnd())
-    ends += [AddressEnd(address) for address in samples]
+    pods, outside = _ends(topology, samples)
+    if not pods:
+        raise InputError([Problem("", "no pod to try: the manifests hold none alive")])
     undeclared = (Protocol.TCP, _undeclared(cluster))
     foreign = {*_policy_ports(cluster), undeclared}
-    asked = []
-    for destination in ends:
-        ports = foreign
-        if isinstance(destination, PodEnd):
-            declared = topology.cluster.pods[destination.key].ports or ()
-            ports = {(port.protocol, port.number) for port in declared} | {undeclared}
-        order = sorted(ports, key=lambda p: (p[0].value, p[1]))
-        asked += [
-            _single(Flow(source, destination, protocol, port))
-            for source in ends
-            if source != destination and _policed(source, destination)
-            for protocol, port in order
-        ]
+    pairs = [(one, pod) for pod in pods for one in (*pods, *outside) if one != pod]
+    asked = [
+        _single(Flow(source, pod, *service))
+        for source, pod in pairs
+        for service in _sorted({*_declared(topology, pod), undeclared})
+    ]
+    asked += [
+        _single(Flow(pod, stranger, *service))
+        for stranger in outside
+        for pod in pods
+        for service in _sorted(foreign)
+    ]
     return topology, asked
+
+
+def _ends(
+    topology: Topology, samples: Iterable[IPAddress]
+) -> tuple[list[PodEnd], list[End]]:
+    """Return the live pods, sorted, and the outside ends of a lab."""
+    live = (pod for pod in topology.cluster.pods.values() if not pod.finished)
+    outside: list[End] = [InternetEnd()] if topology.internet else []
+    outside += map(AddressEnd, samples)
+    return [PodEnd(key) for key in sorted(pod.key for pod in live)], outside
+
+
+def _declared(topology: Topology, pod: PodEnd) -> Iterator[Service]:
+    for port in topology.cluster.pods[pod.key].ports or ():
+        yield port.protocol, port.number
+
+
+def _sorted(services: Iterable[Service]) -> list[Service]:
+    return sorted(services, key=lambda service: (service[0].value, service[1]))
 
 
 def _single(flow: Flow) -> Asked:
     source, destination = end_id(flow.source), end_id(flow.destination)
     return Asked(source, destination, flow.protocol, flow.port, (flow,))
-
-
-def _policed(source: End, destination: End) -> bool:
-    """Whether some policy may have a say: not where no end is a pod."""
-    return isinstance(source, PodEnd) or isinstance(destination, PodEnd)
 
 
 def _samples(compiled: Compiled) -> Iterator[IPAddress]:
@@ -121,7 +133,7 @@ def _is_internet(cluster: Cluster, address: IPAddress) -> bool:
     )
 
 
-def _policy_ports(cluster: Cluster) -> Iterator[tuple[Protocol, int]]:
+def _policy_ports(cluster: Cluster) -> Iterator[Service]:
     """Yield the port numbers that egress rules name; ranges give both their ends."""
     for policy in cluster.policies.values():
         for rule in policy.rules(Direction.EGRESS):
