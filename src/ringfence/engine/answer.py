@@ -18,7 +18,8 @@ class Answer:
 
     ``flow`` and ``evidence`` are those of the first pair that differs from
     ALLOW, or of the first pair; None where nothing could be asked, which
-    ``unresolved`` then says. ``allowed`` of ``of`` pairs are allowed.
+    ``unresolved`` then says. ``allowed`` of ``of`` pairs are allowed. ``via``
+    lists the translations by a Service.
     """
 
     outcome: Outcome
@@ -28,6 +29,7 @@ class Answer:
     of: int
     many: bool
     unresolved: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
 
 
 def answer(compiled: Compiled, question: Question) -> Answer:
@@ -46,6 +48,7 @@ def answer(compiled: Compiled, question: Question) -> Answer:
         len(outcomes),
         question.many,
         question.unresolved,
+        question.via,
     )
 
 

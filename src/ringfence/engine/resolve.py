@@ -42,13 +42,13 @@ class UnknownEndpointError(ValueError):
 class Target(NamedTuple):
     """A destination: an end and the port that a packet to it carries.
 
-    ``via`` is the Service port that was translated, if any.
+    ``via`` says which Service's port was translated, if any.
     """
 
     end: End
     protocol: Protocol
     port: int | None
-    via: ServicePort | None = None
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,13 @@ class Question:
 
     ``unresolved`` says why (some of) the question has no flow to evaluate: it
     is then undecided. ``many``: an end stands for more than one endpoint.
+    ``via`` lists the translations by a Service, as ``svc shop/web 80->8080``.
     """
 
     flows: tuple[Flow, ...]
     unresolved: tuple[str, ...] = ()
     many: bool = False
+    via: tuple[str, ...] = ()
 
 
 class _Group(NamedTuple):
@@ -91,7 +93,9 @@ def resolve(
     others = tuple(flow for flow in flows if not _to_itself(flow))
     if not sources.ends:
         unresolved = (f"{source} stands for no pod", *unresolved)
-    return Question(others or flows, unresolved, sources.many or targets.many)
+    via = tuple(dict.fromkeys(target.via for target in reached if target.via))
+    many = sources.many or targets.many
+    return Question(others or flows, unresolved, many, via)
 
 
 def _to_itself(flow: Flow) -> bool:
@@ -315,13 +319,14 @@ def _service_targets(
     unresolved: list[str] = []
     for listed in _service_ports(service, port):
         if isinstance(listed.target, int):
-            found = [Target(e, listed.protocol, listed.target, listed) for e in ends]
+            found = [Target(e, listed.protocol, listed.target) for e in ends]
         else:
             found, lacking = _named_targets(
                 cluster, ends, listed.target, listed.protocol
             )
             unresolved += lacking
-        reached += found
+        head = f"svc {service.key} {listed.port}->"
+        reached += [one._replace(via=f"{head}{one.port}") for one in found]
     return reached, tuple(unresolved)
 
 

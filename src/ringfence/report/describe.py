@@ -23,7 +23,8 @@ INDENT = 14
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label + ':':<{INDENT}}{text}".rstrip()
+    head = f"{label}:" if label else ""
+    return f"{head:<{INDENT}}{text}".rstrip()
 
 
 def policy_lines(compiled: Compiled, view: PolicyView) -> Iterator[str]:

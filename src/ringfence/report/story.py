@@ -19,7 +19,7 @@ def headline(source: str, destination: str, answer: Answer) -> str:
         text += port_words(answer.flow.protocol, answer.flow.port)
     if answer.many and answer.of > 1:
         text += f"  ({answer.allowed} of {answer.of} pairs allowed)"
-    return text
+    return f"{text}  via {', '.join(answer.via)}" if answer.via else text
 
 
 def brief_reason(answer: Answer) -> str:

@@ -39,6 +39,8 @@ def verdict_document(
         reasons += [fact for end in ends for fact in end.unknown]
     if reasons:
         document["reasons"] = list(dict.fromkeys(reasons))
+    if answer.via:
+        document["via"] = list(answer.via)
     if answer.many:
         document["allowed"] = answer.allowed
         document["of"] = answer.of
