@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import count, product
+from itertools import count, islice, product
 from random import Random
 
 import pytest
@@ -43,10 +43,11 @@ def every_flow(world: World) -> Iterator[Flow]:
 
 
 def some_flows(world: World, random: Random) -> Iterator[Flow]:
-    """Yield one flow a pair, of another service each time."""
-    start = random.randrange(len(SERVICES))
-    for (one, other), turn in zip(_pairs(world), count(start), strict=False):
-        yield Flow(one, other, *SERVICES[turn * 7 % len(SERVICES)])
+    """Yield a few flows a pair, of other services each time."""
+    turns = count(random.randrange(len(SERVICES)))
+    for one, other in _pairs(world):
+        for turn in islice(turns, 4):
+            yield Flow(one, other, *SERVICES[turn * 7 % len(SERVICES)])
 
 
 def _pairs(world: World) -> Iterator[tuple[End, End]]:

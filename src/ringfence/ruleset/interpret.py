@@ -110,7 +110,6 @@ class Machine:
     """A table made ready for many packets."""
 
     def __init__(self, table: Table) -> None:
-        self.table = table
         self._holds = {nft_set.name: _holder(nft_set) for nft_set in table.sets}
         self._maps: Mapping[str, VerdictMap] = {of.name: of for of in table.maps}
         self._chains: Mapping[str, Chain] = {of.name: of for of in table.chains}

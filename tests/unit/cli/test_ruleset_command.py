@@ -12,6 +12,12 @@ kind: NetworkPolicy
 metadata: {name: deny, namespace: shop}
 spec: {podSelector: {}}
 """
+OPEN = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: open, namespace: shop}
+spec: {podSelector: {}, ingress: [{}]}
+"""
 POD = """\
 ---
 apiVersion: v1
@@ -92,12 +98,22 @@ def test_json_says_what_each_name_stands_for(
     manifests.write_text(POLICY + pod("web", "10.0.0.1"))
     run("ringfence", ["ruleset", "-f", str(manifests), "-o", "json"])
     document = json.loads(capsys.readouterr().out)
+    meant = {"direction": "Ingress", "policies": ["shop/deny"], "text": "shop/deny"}
     assert document["schema"] == "ringfence/ruleset/v1"
     assert document["node"] == "node-1"
-    assert document["names"]["rf:D:in:shop/deny"] == {
-        "kind": "policySet",
-        "text": "shop/deny",
-        "direction": "Ingress",
-        "policies": ["shop/deny"],
-    }
+    assert document["names"]["rf:D:in:shop/deny"] == {"kind": "policySet", **meant}
     assert document["leftOut"] == []
+
+
+def test_json_names_the_policy_of_a_counter(
+    manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifests.write_text(OPEN + pod("web", "10.0.0.1"))
+    run("ringfence", ["ruleset", "-f", str(manifests), "-o", "json"])
+    names = json.loads(capsys.readouterr().out)["names"]
+    assert names["allow/in/shop/open"] == {
+        "kind": "policy",
+        "text": "shop/open",
+        "direction": "Ingress",
+        "policies": ["shop/open"],
+    }

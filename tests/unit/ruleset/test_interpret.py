@@ -4,6 +4,7 @@ import pytest
 from tables import placed, table_of
 
 from ringfence.model.flow import Protocol
+from ringfence.model.netpol import PolicyPort
 from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final, State
 from worlds import block, cluster, ingress, peer, pod, rule, tcp
@@ -18,6 +19,7 @@ def machine() -> Machine:
         pod("client", "app=client", "10.0.0.2", "fd00::2"),
         ingress("in", "app=web", rule([peer("app=client")], [tcp(80), tcp(90, 95)])),
         ingress("outside", "app=web", rule([block("192.0.2.0/24", "192.0.2.9/32")])),
+        ingress("six", "app=web", rule([block("::/0")], [PolicyPort(Protocol.SCTP)])),
     )
     return Machine(table_of(placed(world)))
 
@@ -59,6 +61,12 @@ def test_protocol_without_ports_passes_only_rules_without_ports(
     assert machine.walk(ping).verdict is Final.DROP
 
 
+def test_whole_protocol_of_a_whole_family_passes(machine: Machine) -> None:
+    assert machine.walk(packet("2001:db8::1", 9, Protocol.SCTP)).verdict is Final.ACCEPT
+    assert machine.walk(packet("2001:db8::1", 9, Protocol.UDP)).verdict is Final.DROP
+    assert machine.walk(packet("10.0.0.2", 9, Protocol.SCTP)).verdict is Final.DROP
+
+
 def test_reply_passes_whatever_the_rules(machine: Machine) -> None:
     answer = Packet(
         ip_address("10.0.0.3"),
@@ -91,7 +99,7 @@ def test_trace_names_the_chains_and_the_rules(machine: Machine) -> None:
     walk = machine.walk(packet("10.0.0.2"))
     assert [step.chain for step in walk.steps] == [
         "ingress",
-        "in/default/in_plus_outside",
+        "in/default/in_plus_outside_plus_six",
     ]
     assert walk.steps[-1].rule.comment == "ingress[0]"
 

@@ -129,6 +129,22 @@ def test_named_port_is_looked_up_at_the_destination() -> None:
     assert elements(table_of(world), "n4/in/tcp/http") == {(v4("10.0.0.1"), 6, 8080)}
 
 
+def test_named_port_of_another_protocol_is_not_meant() -> None:
+    world = guarded(rule(ports=[PolicyPort(Protocol.UDP, "http")]))
+    assert elements(table_of(world), "n4/in/udp/http") == set()
+
+
+def test_named_port_of_an_egress_rule_is_known_of_every_pod() -> None:
+    ports = [ContainerPort(8080, name="http")]
+    world = cluster(
+        pod("web", "app=web", "10.0.0.1", ports=ports, node="n2"),
+        pod("client", "app=client", "10.0.0.2", node=NODE),
+        egress("out", "app=client", rule(ports=[tcp("http")])),
+    )
+    rows = elements(table_of(world), "n4/out/tcp/http")
+    assert rows == {(v4("10.0.0.1"), 6, 8080)}
+
+
 def test_numbers_and_names_of_one_rule_are_two_alternatives() -> None:
     listed = allows(rule([peer("app=client")], [tcp("http"), tcp(80), tcp(81)]))
     assert listed == [
