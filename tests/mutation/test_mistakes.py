@@ -20,13 +20,14 @@ import oracle
 import ringfence
 import strategies
 from cases import Grammar, Moment, every_case, flows_of
+from readings import cluster_of
 from ringfence.errors import RingfenceError
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Flow
 from ringfence.model.verdict import Outcome
 
 SOURCE = Path(ringfence.__file__).parent
-COPIED = ("engine", "manifest")
+ALL = frozenset({"engine", "manifest"})
 WORLDS = 400
 FLOWS_A_WORLD = 30
 
@@ -70,14 +71,19 @@ MISTAKES = tuple(read_mistakes())
 
 
 class Copy(NamedTuple):
-    """A copy of the packages that turn manifests into verdicts."""
+    """The packages that turn manifests into verdicts, some of them copies."""
 
     name: str
+    copied: frozenset[str]
 
     def module(self, path: str) -> Any:
-        return importlib.import_module(f"{self.name}.{path}")
+        package = path.partition(".")[0]
+        root = self.name if package in self.copied else "ringfence"
+        return importlib.import_module(f"{root}.{path}")
 
     def read(self, moment: Moment) -> Cluster:
+        if "manifest" not in self.copied:
+            return rightly_read(moment)
         documents = self.module("manifest.reader").read_documents(
             moment.manifests, moment.name
         )
@@ -90,6 +96,9 @@ class Copy(NamedTuple):
         compiled = self.module("engine.compiler").compile_cluster(cluster)
         evaluate = self.module("engine.evaluate").evaluate
         return [evaluate(compiled, flow).outcome for flow in flows]
+
+
+rightly_read = cache(cluster_of)
 
 
 @cache
@@ -137,7 +146,8 @@ def _noticing(copy: Copy) -> Iterator[str]:
 
 def make_copy(mistake: Mistake, folder: Path) -> Iterator[Copy]:
     name = f"copy_of_ringfence_{folder.name}"
-    for package in COPIED:
+    packages = {edit.file.partition("/")[0] for edit in mistake.edits} or ALL
+    for package in packages:
         shutil.copytree(
             SOURCE / package,
             folder / name / package,
@@ -150,11 +160,11 @@ def make_copy(mistake: Mistake, folder: Path) -> Iterator[Copy]:
         path.write_text(text.replace(edit.right, edit.wrong))
     for path in (folder / name).rglob("*.py"):
         text = path.read_text()
-        for package in COPIED:
+        for package in packages:
             text = text.replace(f"ringfence.{package}", f"{name}.{package}")
         path.write_text(text)
     sys.path.insert(0, str(folder))
-    yield Copy(name)
+    yield Copy(name, frozenset(packages))
     sys.path.remove(str(folder))
     for module in [m for m in sys.modules if m.startswith(name)]:
         del sys.modules[module]
