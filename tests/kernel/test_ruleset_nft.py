@@ -14,6 +14,7 @@ from ringfence.ruleset.ir import Table
 from ringfence.ruleset.lower import lower
 from ringfence.ruleset.render import render, render_rule
 from strategies import make_world, seeded
+from worlds import cluster, ingress, peer, pod, rule, tcp
 
 pytestmark = pytest.mark.kernel
 
@@ -85,3 +86,24 @@ def test_other_tables_are_left_alone() -> None:
     (table, *_) = tables(1)
     text = "add table ip other\n" + render(table)
     assert "table ip other" in in_kernel(text, "nft list tables")
+
+
+def test_nft_takes_the_longest_names_that_the_api_allows() -> None:
+    space = "n" * 63
+    value, prefix = "v" * 63, "p" * 253
+    term = f"{prefix}/{value} notin ({value},{value[1:]})"
+    world = cluster(
+        pod(f"{space}/web", "", "10.0.0.1", "fd00::1", node="n1"),
+        *(
+            ingress(
+                f"{space}/{letter * 253}",
+                "",
+                rule([peer(f"{term},!{letter}", term)], [tcp("n" * 15), tcp(80)]),
+            )
+            for letter in "abc"
+        ),
+    )
+    table = lower(compile_cluster(world), "n1").table
+    listing = in_kernel(render(table), "nft list table inet ringfence")
+    assert all(f"chain {chain.name} {{" in listing for chain in table.chains)
+    assert all(f"set {of.name} {{" in listing for of in table.sets)
