@@ -205,7 +205,7 @@ def find_pod(cluster: Cluster, key: ObjectKey) -> Pod:
     """Return a live pod. Raises UnknownEndpointError with what is near."""
     pod = cluster.pods.get(key)
     if pod is None:
-        raise _unknown_in("Pod", key, cluster.pods)
+        raise _unknown_in("Pod", key, cluster.pods, _namesakes(cluster, key))
     if pod.finished:
         raise UnknownEndpointError(
             f"pod {key} is {pod.phase}: it is no endpoint any more"
@@ -370,14 +370,26 @@ def _unknown(
     return UnknownEndpointError(f"no {kind} {name}{where}" + _near(name, known))
 
 
+def _namesakes(cluster: Cluster, key: ObjectKey) -> list[str]:
+    """Return workloads and Services of that name, as the grammar writes them."""
+    found = [ObjectRef(kind, *of) for kind, of in cluster.workloads if of == key]
+    found += [ObjectRef("Service", *of) for of in cluster.services if of == key]
+    return [str(reference) for reference in found]
+
+
 def _unknown_in(
-    kind: str, key: ObjectKey, known: Iterable[ObjectKey]
+    kind: str,
+    key: ObjectKey,
+    known: Iterable[ObjectKey],
+    namesakes: Iterable[str] = (),
 ) -> UnknownEndpointError:
-    """Say what is near: a like name in the namespace, or the same name elsewhere."""
+    """Say what is near: a namesake, a like name here, the same name elsewhere."""
     word = kind.lower() if kind == "Pod" else kind
     known = list(known)
     here = [other.name for other in known if other.namespace == key.namespace]
     text = f"no {word} {key.name} in {key.namespace}"
+    for namesake in namesakes:
+        return UnknownEndpointError(f"{text}; did you mean {namesake}?")
     if near := _near(key.name, here):
         return UnknownEndpointError(text + near)
     elsewhere = sorted(str(other) for other in known if other.name == key.name)

@@ -1,9 +1,8 @@
-from worlds import block, cluster, egress, flow, ingress, peer, pod, rule, tcp
-
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.explain import explain
 from ringfence.model.cluster import Cluster
 from ringfence.model.verdict import EndEvidence, Evidence, Miss, Outcome
+from worlds import block, cluster, egress, flow, ingress, peer, pod, rule, tcp
 
 
 def told(world: Cluster, port: int | None = 80) -> Evidence:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from worlds import cluster, key, labels, pod
 
 from ringfence.engine.reference import parse_port, parse_reference
 from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import NodeEnd, PodEnd, Protocol
-from ringfence.model.workload import ContainerPort, Node, Service, ServicePort
+from ringfence.model.workload import ContainerPort, Node, Service, ServicePort, Workload
+from worlds import cluster, key, labels, pod
 
 HTTP = ContainerPort(8080, Protocol.TCP, "http")
 
@@ -108,3 +110,15 @@ def test_an_address_of_a_node_means_the_node() -> None:
 def test_pairs_of_a_pod_with_itself_are_left_out_of_a_group() -> None:
     world = cluster(pod("a", "app=x"), pod("b", "app=x"))
     assert len(asked(world, "app=x", "app=x").flows) == 2
+
+
+def test_a_workload_of_the_name_is_suggested_where_no_pod_has_it() -> None:
+    made = pod("db-0", "app=db")
+    world = replace(
+        cluster(pod("web"), made),
+        workloads={
+            ("StatefulSet", key("db")): Workload("StatefulSet", key("db"), made)
+        },
+    )
+    with pytest.raises(UnknownEndpointError, match="did you mean default/sts/db"):
+        asked(world, "web", "db")
