@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -78,3 +80,11 @@ def test_between_the_numbers_that_manifests_mention_no_answer_changes(
     )
     each = (oracle.at_port(world.cluster, flow, port) for port in range(65536))
     assert oracle.verdict(world.cluster, flow) is oracle.OUTCOMES[min(each)]
+
+
+def test_oracle_shares_no_code_with_the_engine() -> None:
+    tree = ast.parse(Path(oracle.__file__).read_text())
+    imported = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    ours = {name for name in imported if name and name.startswith("ringfence")}
+    assert all(name.startswith("ringfence.model.") for name in ours)
+    assert not any(isinstance(node, ast.Import) for node in ast.walk(tree))
