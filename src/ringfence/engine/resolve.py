@@ -19,6 +19,7 @@ from ringfence.engine.reference import (
     Reference,
 )
 from ringfence.engine.select import selects, selects_namespace
+from ringfence.manifest.templates import looks_made_from
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import (
     AddressEnd,
@@ -222,7 +223,7 @@ def find_policy(cluster: Cluster, key: ObjectKey) -> NetworkPolicy:
 
 
 def workload_pods(cluster: Cluster, kind: str, key: ObjectKey) -> list[ObjectKey]:
-    """Return the pods of a workload: owned directly, through another, or by labels."""
+    """Return the pods of a workload: owned, also through another, or by their looks."""
     family = {(kind, key.name)}
     family |= {
         (workload.kind, workload.key.name)
@@ -233,10 +234,8 @@ def workload_pods(cluster: Cluster, kind: str, key: ObjectKey) -> list[ObjectKey
     }
     here = [pod for pod in cluster.pods.values() if pod.key.namespace == key.namespace]
     owned = [p.key for p in here if p.owner and (p.owner.kind, p.owner.name) in family]
-    selector = cluster.workloads[kind, key].selector
-    if owned or selector is None:
-        return owned
-    return [pod.key for pod in here if selects(selector, pod.labels)]
+    workload = cluster.workloads[kind, key]
+    return owned or [pod.key for pod in here if looks_made_from(workload, pod)]
 
 
 def _service_ends(cluster: Cluster, service: Service) -> tuple[End, ...]:

@@ -144,10 +144,17 @@ class _Strays:
         places: list[tuple[str, ...]] = [(namespace, *label) for label in wanted]
         places = places or [(namespace,)]
         fewest = min((self._by_label.get(place, []) for place in places), key=len)
-        return any(
-            wanted <= pod.labels.items() and _could_be_of(workload, pod.owner)
-            for pod in fewest
-        )
+        return any(looks_made_from(workload, pod) for pod in fewest)
+
+
+def looks_made_from(workload: Workload, pod: Pod) -> bool:
+    """Whether a pod of the namespace may have been made from the template.
+
+    It carries the template's labels, and what owns it, if anything does, is named
+    as what the workload makes.
+    """
+    alike = workload.template.labels.items() <= pod.labels.items()
+    return alike and _could_be_of(workload, pod.owner)
 
 
 def _could_be_of(workload: Workload, owner: Owner | None) -> bool:

@@ -8,10 +8,25 @@ from ringfence.engine.reference import parse_port, parse_reference
 from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import NodeEnd, PodEnd, Protocol
-from ringfence.model.workload import ContainerPort, Node, Service, ServicePort, Workload
+from ringfence.model.meta import ObjectKey
+from ringfence.model.workload import (
+    ContainerPort,
+    Node,
+    Owner,
+    Pod,
+    Service,
+    ServicePort,
+    Workload,
+)
 from worlds import cluster, key, labels, pod
 
 HTTP = ContainerPort(8080, Protocol.TCP, "http")
+
+
+def owning(
+    kind: str, template: Pod, name: str
+) -> dict[tuple[str, ObjectKey], Workload]:
+    return {(kind, key(name)): Workload(kind, key(name), template)}
 
 
 def asked(world: Cluster, source: str, to: str, port: str = "80") -> Question:
@@ -122,3 +137,15 @@ def test_a_workload_of_the_name_is_suggested_where_no_pod_has_it() -> None:
     )
     with pytest.raises(UnknownEndpointError, match="did you mean default/sts/db"):
         asked(world, "web", "db")
+
+
+def test_a_cronjob_means_the_pods_of_jobs_that_files_do_not_hold() -> None:
+    made = pod("dump-1-x", "app=dump", owner=Owner("Job", "dump-1"))
+    other = pod("dumper", "app=dump", owner=Owner("Job", "other-1"))
+    template = pod("dump", "app=dump")
+    world = replace(
+        cluster(pod("db"), made, other),
+        workloads=owning("CronJob", template, "dump"),
+    )
+    ends = [f.source for f in asked(world, "cronjob/dump", "db").flows]
+    assert ends == [PodEnd(key("dump-1-x"))]
