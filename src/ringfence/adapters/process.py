@@ -7,8 +7,10 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from ringfence.errors import KernelError
@@ -51,6 +53,25 @@ def run_program(command: Sequence[str], text: str, *, timeout_s: float) -> Ended
     except OSError as error:
         raise KernelError(f"cannot run {command[0]}: {error.strerror}") from error
     return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def start_module(name: str, descriptor: int) -> subprocess.Popen[bytes]:
+    """Start a module of this package as a program that inherits one descriptor.
+
+    The descriptor is its only argument. Raises KernelError.
+    """
+    # However this package was found, the other process finds the same.
+    paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
+    try:
+        return subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-P", "-m", name, str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            pass_fds=[descriptor],
+            start_new_session=True,  # Ctrl-C is for us, who then end it
+        )
+    except OSError as error:
+        raise KernelError(f"cannot start {sys.executable}: {error.strerror}") from error
 
 
 @contextmanager

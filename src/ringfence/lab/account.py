@@ -61,7 +61,7 @@ def _worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 def _worst_fate(fates: Iterable[Fate]) -> Fate:
     seen = set(fates)
-    order = (Fate.DROPPED, Fate.UNREACHABLE, Fate.REFUSED, Fate.CONNECTED)
+    order = (Fate.DROPPED, Fate.REFUSED, Fate.CONNECTED)
     return next(fate for fate in order if fate in seen)
 
 

@@ -21,7 +21,7 @@ from ringfence.ruleset.journey import Wire
 from ringfence.ruleset.lower import lower
 from ringfence.ruleset.render import render
 
-_BEST_FIRST = (Fate.CONNECTED, Fate.REFUSED, Fate.UNREACHABLE, Fate.DROPPED)
+_BEST_FIRST = (Fate.CONNECTED, Fate.REFUSED, Fate.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,6 @@ class Crosscheck:
 
 
 def _best(fates: Iterable[Fate]) -> Fate:
-    """Return the fate that a client would see; without any way, unreachable."""
+    """Return the fate that a client would see; without any way it is refused."""
     seen = set(fates)
-    return next((fate for fate in _BEST_FIRST if fate in seen), Fate.UNREACHABLE)
+    return next((fate for fate in _BEST_FIRST if fate in seen), Fate.REFUSED)

@@ -61,14 +61,13 @@ class Probe(NamedTuple):
 class Fate(Enum):
     """What became of a probe.
 
-    ``REFUSED`` and ``UNREACHABLE`` are answers that say no; ``DROPPED`` is silence
-    after everything sent has come to its end.
+    ``REFUSED``: something said no, at the far end or on the way there (or there
+    is no way); ``DROPPED``: silence after all that was sent has come to its end.
     """
 
     CONNECTED = "connected"
     REFUSED = "refused"
     DROPPED = "dropped"
-    UNREACHABLE = "unreachable"
 
     def __str__(self) -> str:
         """Render as the word itself."""

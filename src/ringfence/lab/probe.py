@@ -39,11 +39,11 @@ _AT_A_TIME = 64  # sent before answers are read; well below a processor's backlo
 _SOURCE_PORTS = range(16384, 65536)
 _MESSAGE = b"ringfence"
 
+# What an error of a socket means; all others say no.
 _FATES = {
     0: Fate.CONNECTED,
     # The handshake was over when the other end hung up.
     errno.ECONNRESET: Fate.CONNECTED,
-    errno.ECONNREFUSED: Fate.REFUSED,
     # EPERM: dropped on its way out of the sender's own namespace.
     errno.EPERM: Fate.DROPPED,
     errno.ETIMEDOUT: Fate.DROPPED,
@@ -153,7 +153,7 @@ class _Chunk:
             self._fates[number] = fate
 
     def _fail(self, number: int, code: int) -> None:
-        self._learn(number, _FATES.get(code, Fate.UNREACHABLE))
+        self._learn(number, _FATES.get(code, Fate.REFUSED))
 
     def _send(self, number: int, port: int) -> None:
         self._sent[port] = number

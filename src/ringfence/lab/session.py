@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ringfence.adapters.process import start_module
 from ringfence.errors import KernelError
 from ringfence.lab.channel import Channel
 from ringfence.lab.plan import Fate, Plan, Probe
@@ -26,18 +25,7 @@ class Lab:
         """Start the lab's process."""
         here, there = socket.socketpair()
         with there:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "ringfence.lab.keeper",
-                    str(there.fileno()),
-                ],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[there.fileno()],
-                start_new_session=True,  # Ctrl-C is for us, who then close it
-            )
+            self._process = start_module("ringfence.lab.keeper", there.fileno())
         self._channel = Channel(here)
         self._plan: Plan | None = None
         self._started = False
