@@ -88,6 +88,8 @@ def _meant(version: str, kind: str) -> str:
     if kind in known_versions().get(version, ()):
         single = kind.removesuffix("List")
         return single if root(version, single) else ""
+    if version == _NETWORKING:
+        return _POLICY
     close = get_close_matches(kind.lower(), _LOWER, n=1, cutoff=_LOOKS_THE_SAME)
     return _LOWER[close[0]] if close else ""
 

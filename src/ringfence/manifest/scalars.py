@@ -142,7 +142,8 @@ def key_text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case int():
-            return str(value)
+            small = _FIRST_INT64 <= value <= _LAST_UINT64
+            return str(value) if small else _key_float(float(value))
         case float():
             return _key_float(value)
         case None:

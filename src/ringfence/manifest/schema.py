@@ -32,15 +32,21 @@ class TypeFault(Exception):  # noqa: N818 - the message is the API server's, who
     """The value cannot be decoded; the message is the API server's."""
 
 
-class Decoded(NamedTuple):
-    """An object as stored, or the fault that hides it, and the unknown fields.
+class Unknown(NamedTuple):
+    """A field that a struct does not have: message, path, what it could have been."""
 
-    ``unknown`` holds messages with the path of each, in the order of the keys.
-    """
+    message: str
+    path: tuple[str | int, ...]
+    struct: Struct
+
+
+class Decoded(NamedTuple):
+    """An object as stored, or the fault that hides it, and the unknown fields."""
 
     value: dict[str, Any]
     fault: str
-    unknown: tuple[tuple[str, tuple[str | int, ...]], ...]
+    fault_path: tuple[str | int, ...]
+    unknown: tuple[Unknown, ...]
 
 
 def known_versions() -> Mapping[str, list[str]]:
@@ -66,19 +72,21 @@ def decode(struct: Struct, value: Mapping[str, Any], *, by_key: bool) -> Decoded
     if by_key and (fault or decoding.unknown):
         decoding = _Decoding(by_key=True)
         found, fault = decoding.run(struct, value)
-    return Decoded(found, fault, tuple(decoding.unknown.items()))
+    unknown = tuple(decoding.unknown.values())
+    return Decoded(found, fault, decoding.fault_path, unknown)
 
 
 class _Decoding:
     """The way to the value that is being decoded, and what was wrong so far."""
 
-    __slots__ = ("by_key", "fault", "steps", "unknown")
+    __slots__ = ("by_key", "fault", "fault_path", "steps", "unknown")
 
     def __init__(self, *, by_key: bool) -> None:
         self.by_key = by_key
-        self.steps: list[_Field | int] = []
+        self.steps: list[_Field | int | str] = []
         self.fault = ""
-        self.unknown: dict[str, tuple[str | int, ...]] = {}
+        self.fault_path: tuple[str | int, ...] = ()
+        self.unknown: dict[str, Unknown] = {}
 
     def run(
         self, struct: Struct, value: Mapping[str, Any]
@@ -87,27 +95,34 @@ class _Decoding:
         try:
             return struct.decode(value, self), self.fault
         except TypeFault as fault:
+            self.fault_path = self.path()
             return {}, str(fault)
 
     def wrong(self, found: str, type_text: str) -> None:
         """Remember a value of the wrong type, unless one was met before."""
         if not self.fault:
             self.fault = self.told(found, type_text)
+            self.fault_path = self.path()
+
+    def path(self) -> tuple[str | int, ...]:
+        """Return the way to the value that is being decoded."""
+        return tuple(s.name if isinstance(s, _Field) else s for s in self.steps)
 
     def told(self, found: str, type_text: str) -> str:
         """Say what was found where another type is wanted."""
-        fields = [step for step in self.steps if not isinstance(step, int)]
+        fields = [step for step in self.steps if isinstance(step, _Field)]
         path = ".".join(field.told for field in fields)
         where = f"Go struct field {fields[-1].owner}.{path}" if fields else "Go value"
         return f"json: cannot unmarshal {found} into {where} of type {type_text}"
 
-    def strict(self, key: str) -> None:
+    def strict(self, key: str, struct: Struct) -> None:
         """Remember a field that the struct does not have."""
-        steps = tuple(s if isinstance(s, int) else s.name for s in self.steps)
+        steps = self.path()
         path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps)
         told = f"{path}.{key}".lstrip(".") if path else key
         if len(self.unknown) < MOST_STRICT_ERRORS:
-            self.unknown.setdefault(f"unknown field {quote(told)}", (*steps, key))
+            message = f"unknown field {quote(told)}"
+            self.unknown.setdefault(message, Unknown(message, (*steps, key), struct))
 
 
 class Type(Protocol):
@@ -160,7 +175,7 @@ class Struct:
         for key in keys:
             field = fields.get(key)
             if field is None:
-                at.strict(key)
+                at.strict(key, self)
                 continue
             inner = value[key]
             if inner is None and not isinstance(field.type, _Custom):
@@ -178,6 +193,13 @@ class Struct:
     def zero(self) -> Any:
         """Return the fields that are written even where there is nothing."""
         return {field.name: field.type.zero() for field in self._written}
+
+    def inside(self, name: str) -> frozenset[str]:
+        """Return the fields of what a field holds, one or a list of it."""
+        kind = self.fields[name].type
+        if isinstance(kind, _List):
+            kind = kind.entry
+        return frozenset(kind.fields) if isinstance(kind, Struct) else frozenset()
 
     def ordered(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return a decoded value with its fields in the order that Go writes them."""
@@ -236,8 +258,13 @@ class _Map:
         entry = self.entry
         for key in sorted(value) if at.by_key else value:
             inner = value[key]
+            if type(inner) is str and isinstance(entry, _String):
+                found[key] = inner
+                continue
+            at.steps.append(key)
             decoded = None if inner is None else entry.decode(inner, at)
             found[key] = entry.zero() if decoded is None else decoded
+            at.steps.pop()
         return found
 
     def zero(self) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ringfence.manifest.gotext import quote
-
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _PARTS: tuple[tuple[str, str], ...] = (
     (r"[0-9]{4}", "2006"),
@@ -38,6 +36,16 @@ def canonical_time(text: str, digits: int) -> str:
     return _FRACTION.sub("", text)
 
 
+def _quote(text: str) -> str:
+    """Return the text in double quotes as Go's time package writes it, by bytes."""
+    shown = ""
+    for byte in text.encode():
+        char = chr(byte)
+        plain = " " <= char <= "~"
+        shown += ("\\" + char if char in '"\\' else char) if plain else f"\\x{byte:02x}"
+    return f'"{shown}"'
+
+
 def _complaint(text: str) -> str:
     """Say where Go's time.Parse would stop."""
     rest = text
@@ -45,8 +53,8 @@ def _complaint(text: str) -> str:
         found = re.match(pattern, rest)
         if not found:
             return (
-                f"parsing time {quote(text)} as {quote(_LAYOUT)}: "
-                f"cannot parse {quote(rest)} as {quote(name)}"
+                f"parsing time {_quote(text)} as {_quote(_LAYOUT)}: "
+                f"cannot parse {_quote(rest)} as {_quote(name)}"
             )
         rest = rest[found.end() :]
-    return f"parsing time {quote(text)}: extra text: {quote(rest)}"
+    return f"parsing time {_quote(text)}: extra text: {_quote(rest)}"

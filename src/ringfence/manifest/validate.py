@@ -13,7 +13,7 @@ from ringfence.errors import Problem
 from ringfence.manifest.expected import Expected, expected_type
 from ringfence.manifest.gotext import json_text, quote
 from ringfence.manifest.hints import hints_for
-from ringfence.manifest.reader import Item, Unreadable
+from ringfence.manifest.reader import Document, Item
 from ringfence.manifest.rules.causes import Cause, Causes
 from ringfence.manifest.rules.kinds import KindRules, rules_of
 from ringfence.manifest.rules.meta import check_metadata
@@ -76,27 +76,53 @@ def judge(item: Item, options: Options) -> Judgement | None:
     expected = expected_type(item)
     if expected is None:
         return None
+    decoded = None
     try:
-        judgement = _answer(item, expected, options)
+        kind = _read_kind(item, expected)
+        decoded = _decoded(item, expected)
+        judgement = _answer(item, expected, kind, decoded, options)
     except _Refusal as refusal:
         judgement = refusal.judgement
-    hints = hints_for(item, judgement.causes)
-    return replace(judgement, hints=hints) if hints else judgement
+    if judgement.valid and not judgement.warnings:
+        return judgement
+    return replace(judgement, hints=hints_for(item, decoded, judgement.causes))
 
 
-def unreadable_answer(problem: Unreadable, kind: str = "NetworkPolicy") -> str:
-    """Return what the API server says to a document that is no YAML."""
-    return _unrecognized(kind, problem.answer, problem.text)
+def judge_other(document: Document) -> Judgement:
+    """Return the API server's answer to a document that is no object."""
+    struct = (
+        r'struct { APIVersion string "json:\"apiVersion,omitempty\""; '
+        r'Kind string "json:\"kind,omitempty\"" }'
+    )
+    found = json_type(document.value)
+    why = (
+        "couldn't get version/kind; json parse error: json: cannot unmarshal "
+        f"{found} into Go value of type {struct}"
+    )
+    message = _unrecognized("NetworkPolicy", why, document.text)
+    place = str(document.position())
+    hint = Problem(place, "must be an object, with apiVersion and kind")
+    return Judgement(400, "BadRequest", message, hints=(hint,))
 
 
-def _answer(item: Item, expected: Expected, options: Options) -> Judgement:
-    body = item.document.text
-    if not item.path and len(body) > MOST_BYTES:
+def _read_kind(item: Item, expected: Expected) -> tuple[str, str, str]:
+    """Return group, version and kind; raises _Refusal before anything is decoded."""
+    if not item.path and len(item.document.text) > MOST_BYTES:
         message = "Request entity too large: limit is 3145728"
         raise _Refusal(message, 413, "RequestEntityTooLarge")
     group, version, kind = _type_meta(item, expected)
     _refuse_unregistered(group, version, kind, expected)
-    decoded = _decoded(item, expected)
+    return group, version, kind
+
+
+def _answer(
+    item: Item,
+    expected: Expected,
+    found: tuple[str, str, str],
+    decoded: Decoded,
+    options: Options,
+) -> Judgement:
+    group, version, kind = found
     prefix = (
         f"{kind} in version {quote(version)} cannot be handled as a {expected.kind}"
     )
@@ -104,7 +130,7 @@ def _answer(item: Item, expected: Expected, options: Options) -> Judgement:
         raise _Refusal(f"{prefix}: {decoded.fault}")
     if kind != expected.kind:
         raise _Refusal(f"{prefix}: {expected.conversion(kind)}")
-    strict = [*_duplicates(item), *(message for message, _ in decoded.unknown)]
+    strict = [*_duplicates(item), *(field.message for field in decoded.unknown)]
     if strict and options.field_validation is FieldValidation.STRICT:
         told = _strict_text(item, strict)
         raise _Refusal(f"{prefix}: strict decoding error: {told}")
@@ -179,7 +205,7 @@ def _refuse_unregistered(
 def _decoded(item: Item, expected: Expected) -> Decoded:
     struct = root(expected.api_version, expected.kind)
     if struct is None or (item.kind and item.kind != expected.kind):
-        return Decoded({}, "", ())
+        return Decoded({}, "", (), ())
     value = item.value
     if not item.kind or not item.api_version:
         value = value | {"kind": expected.kind, "apiVersion": expected.api_version}
@@ -221,7 +247,7 @@ def _validated(
 ) -> Judgement:
     """Default and validate a decoded object."""
     rules = rules_of(expected.kind)
-    generated = _fill_metadata(value, rules, options)
+    generated = _fill_metadata(value, rules, options, warnings)
     rules.default(value)
     causes = Causes()
     check_metadata(
@@ -237,12 +263,15 @@ def _validated(
     return _hide_generated(judgement) if generated else judgement
 
 
-def _fill_metadata(value: dict[str, Any], rules: KindRules, options: Options) -> bool:
+def _fill_metadata(
+    value: dict[str, Any], rules: KindRules, options: Options, warnings: list[str]
+) -> bool:
     """Drop what only the server sets, name and place the object.
 
     Return whether the name was generated.
     """
     meta = value["metadata"]
+    _drop_twin_owners(meta, warnings)
     for key in _SERVER_MADE:
         meta.pop(key, None)
     if rules.namespaced:
@@ -256,6 +285,25 @@ def _fill_metadata(value: dict[str, Any], rules: KindRules, options: Options) ->
         return False
     meta["name"] = stem[:_MOST_STEM] + _GENERATED
     return True
+
+
+def _drop_twin_owners(meta: dict[str, Any], warnings: list[str]) -> None:
+    """Keep the first of equal owner references, and say so."""
+    kept: list[dict[str, Any]] = []
+    twins: list[str] = []
+    for owner in meta.get("ownerReferences", ()):
+        if owner in kept:
+            twins.append(owner.get("uid", ""))
+        else:
+            kept.append(owner)
+    if twins:
+        meta["ownerReferences"] = kept
+        told = ", ".join(sorted(set(twins)))
+        warnings.append(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups "
+            "owner references in 1.20+, and may reject such requests as early as "
+            f"1.24; please fix your requests; duplicate UID(s) observed: {told}"
+        )
 
 
 def _invalid(

@@ -8,6 +8,7 @@ written, the last of several equal keys, keys as JSON's strings.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite, isnan
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
@@ -204,6 +205,14 @@ def _key(event: Any, value: object) -> str:
         raise refusal from None
 
 
+def _unwritable(event: Any, value: float) -> Refused:
+    """Refuse a number that JSON cannot hold."""
+    word = "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
+    refusal = _at(event, f"{word} is no number that an object may hold")
+    refusal.answer = f"json: unsupported value: {word}"
+    return refusal
+
+
 def _is_merge(event: Any) -> bool:
     return bool(event.value == _MERGE) and (
         event.implicit[0] or event.tag == _MERGE_TAG
@@ -277,11 +286,15 @@ class _Builder:
         """Put a finished value where it belongs; ``line`` where it began."""
         container = self.container
         if type(container) is list:
+            if type(value) is float and not isfinite(value):
+                raise _unwritable(event, value)
             container.append(value)
         elif container is None:
             self.root = value
         elif self.key is _NO_KEY:
             self.key = value if type(value) is str else _key(event, value)
+        elif type(value) is float and not isfinite(value):
+            raise _unwritable(event, value)
         elif self.key is _MERGE_KEY:
             self.key = _NO_KEY
             self.merge(value, event)

@@ -19,6 +19,12 @@ class Key(str):
     __slots__ = ()
 
 
+class Word(str):
+    """A text of a Go type of its own, which messages show as JSON."""
+
+    __slots__ = ()
+
+
 class Cause(NamedTuple):
     """One thing that is wrong with an object."""
 
@@ -74,9 +80,9 @@ class Causes:
         """Add that a value was there before."""
         self._add(path, "FieldValueDuplicate", _shown("Duplicate value", value), "")
 
-    def not_found(self, path: FieldPath, value: object) -> None:
+    def not_found(self, path: FieldPath, value: object, detail: str = "") -> None:
         """Add that what a value names does not exist."""
-        self._add(path, "FieldValueNotFound", _shown("Not found", value), "")
+        self._add(path, "FieldValueNotFound", _shown("Not found", value), detail)
 
     def not_supported(
         self, path: FieldPath, value: object, supported: Iterable[str]
@@ -84,7 +90,7 @@ class Causes:
         """Add that a value is none of those that are supported."""
         shown = ", ".join(map(quote, supported))
         detail = f"supported values: {shown}" if shown else ""
-        head = _shown("Unsupported value", value)
+        head = f"Unsupported value: {json_text(value)}"
         self._add(path, "FieldValueNotSupported", head, detail)
 
     def too_long(self, path: FieldPath, most: int) -> None:
@@ -105,4 +111,5 @@ class Causes:
 
 
 def _shown(head: str, value: object) -> str:
-    return f"{head}: {quote(value) if isinstance(value, str) else json_text(value)}"
+    plain = isinstance(value, str) and not isinstance(value, Word)
+    return f"{head}: {quote(str(value)) if plain else json_text(value)}"

@@ -24,6 +24,8 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_RESTART_ACTIONS = ("Restart", "RestartAllContainers")
+_EXIT_OPERATORS = ("In", "NotIn")
 _RESIZED = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
@@ -200,6 +202,17 @@ def _check_restart(causes: Causes, container: Container, path: FieldPath) -> Non
             causes.required((*path, "restartPolicy"), detail)
     elif policy not in _RESTART_POLICIES:
         causes.not_supported((*path, "restartPolicy"), policy, _RESTART_POLICIES)
+    for index, rule in enumerate(rules):
+        at = (*path, "restartPolicyRules", index)
+        action, codes = rule.get("action", ""), rule.get("exitCodes")
+        if action not in _RESTART_ACTIONS:
+            causes.not_supported((*at, "action"), action, _RESTART_ACTIONS)
+        if codes is None:
+            causes.required((*at, "exitCodes"), "must be specified")
+        elif codes.get("operator", "") not in _EXIT_OPERATORS:
+            operator = codes.get("operator", "")
+            at = (*at, "exitCodes", "operator")
+            causes.not_supported(at, operator, _EXIT_OPERATORS)
 
 
 def _check_resizes(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ringfence.manifest.rules.causes import Causes, FieldPath
+from ringfence.manifest.rules.causes import Causes, FieldPath, Word
 from ringfence.manifest.rules.names import (
     NameRule,
     as_prefix,
@@ -161,7 +161,7 @@ def _check_expression(
             causes.forbidden((*path, "values"), _NO_SELECTOR_VALUES)
     else:
         detail = "not a valid selector operator"
-        causes.invalid((*path, "operator"), operator, detail)
+        causes.invalid((*path, "operator"), Word(operator), detail)
     key = expression.get("key", "")
     causes.invalid_each((*path, "key"), key, label_key(key))
     for index, value in enumerate(values):

@@ -31,7 +31,7 @@ from ringfence.manifest.rules.scheduling import (
     check_tolerations,
 )
 from ringfence.manifest.rules.security import check_pod_security
-from ringfence.manifest.rules.volumes import check_volumes
+from ringfence.manifest.rules.volumes import check_no_tokens, check_volumes
 
 _RESTART = ("Always", "OnFailure", "Never")
 _DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -46,6 +46,8 @@ def check_pod(causes: Causes, pod: Mapping[str, Any], *, strict_cidr: bool) -> N
     spec, path = pod["spec"], ("spec",)
     check_pod_spec(causes, spec, path, strict_cidr=strict_cidr, in_pod=True)
     check_only_for_pods(causes, spec, path)
+    if not spec.get("serviceAccountName"):
+        check_no_tokens(causes, spec, (*path, "volumes"))
     if spec.get("ephemeralContainers"):
         causes.forbidden((*path, "ephemeralContainers"), "cannot be set on create")
     if spec.get("nodeName") and spec.get("schedulingGates"):

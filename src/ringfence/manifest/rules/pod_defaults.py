@@ -18,6 +18,7 @@ from ringfence.manifest.rules.containers import every_container
 Spec: TypeAlias = dict[str, Any]
 
 _DIGEST = re.compile(r"@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}$")
+_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r":([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
 _SPEC = {
     "dnsPolicy": "ClusterFirst",
@@ -51,6 +52,8 @@ def default_pod(pod: Spec) -> None:
                 for port in container.get("ports", ()):
                     if not port.get("hostPort") and port.get("containerPort"):
                         port["hostPort"] = port["containerPort"]
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     _admit(spec)
     pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
 
@@ -118,9 +121,10 @@ def _default_container(container: Spec) -> None:
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if name in container:
             _default_probe(container[name])
-    for handler in container.get("lifecycle", {}).values():
-        if isinstance(handler, dict):
-            _default_http(handler)
+    lifecycle = container.get("lifecycle", {})
+    lifecycle.pop("stopSignal", None)
+    for handler in lifecycle.values():
+        _default_http(handler)
     for amounts in container.get("resources", {}).values():
         if isinstance(amounts, dict):
             _round_up(amounts)
@@ -167,8 +171,11 @@ def image_tag(image: str) -> str:
     """Return an image's tag, ``latest`` where it has neither tag nor digest."""
     if _DIGEST.search(image):
         return ""
-    found = _TAG.search(image.rpartition("/")[2])
-    return found[1] if found else "latest" if image else ""
+    name = image.rpartition("/")[2]
+    found = _TAG.search(name)
+    if found:
+        return found[1]
+    return "latest" if _NAME.fullmatch(name) else ""
 
 
 def _default_volume(volume: Spec) -> None:
@@ -181,6 +188,13 @@ def _default_volume(volume: Spec) -> None:
         volume["hostPath"].setdefault("type", "")
     for item in volume.get("downwardAPI", {}).get("items", ()):
         _default_references(item)
+    _default_sources(volume)
+
+
+def _default_sources(volume: Spec) -> None:
+    claim = volume.get("ephemeral", {}).get("volumeClaimTemplate")
+    if claim is not None:
+        claim["spec"].setdefault("volumeMode", "Filesystem")
     for source in volume.get("projected", {}).get("sources") or ():
         if "serviceAccountToken" in source:
             source["serviceAccountToken"].setdefault("expirationSeconds", _HOUR)

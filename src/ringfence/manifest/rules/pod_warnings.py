@@ -26,6 +26,17 @@ _DEPRECATED = {
         'non-functional in v1.11+; use the "sysctls" field instead'
     ),
 }
+_OLD_VOLUMES = {
+    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
+    "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
+    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
+    "flocker": "deprecated in v1.22, non-functional in v1.25+",
+    "storageos": "deprecated in v1.22, non-functional in v1.25+",
+    "quobyte": "deprecated in v1.22, non-functional in v1.25+",
+    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
+    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
+    "rbd": "deprecated in v1.28, non-functional in v1.31+",
+}
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _NO_SELECTOR = "a null labelSelector results in matching no pod"
@@ -53,12 +64,9 @@ def template_warnings(template: Mapping[str, Any], path: FieldPath) -> Iterator[
         if key in annotations:
             at = (*path, "metadata", "annotations", Key(key))
             yield f"{field_text(at)}: {message}"
+    yield from _old_volumes(spec, (*here, "volumes"))
     yield from _repeated(spec, "hostAliases", "ip", here)
     yield from _repeated(spec, "imagePullSecrets", "name", here)
-    for index, secret in enumerate(spec.get("imagePullSecrets", ())):
-        if not secret.get("name"):
-            at = (*here, "imagePullSecrets", index, "name")
-            yield f'{field_text(at)}: invalid empty name ""'
     for container, at in every_container(spec, here):
         yield from _fractions(container, at)
         yield from _hidden_variables(container, (*at, "env"))
@@ -75,6 +83,13 @@ def template_warnings(template: Mapping[str, Any], path: FieldPath) -> Iterator[
         yield from address_warnings((*here, "hostAliases", index, "ip"), alias["ip"])
 
 
+def _old_volumes(spec: Mapping[str, Any], path: FieldPath) -> Iterator[str]:
+    for index, volume in enumerate(spec.get("volumes", ())):
+        for kind, message in _OLD_VOLUMES.items():
+            if kind in volume:
+                yield f"{field_text((*path, index, kind))}: {message}"
+
+
 def _repeated(
     spec: Mapping[str, Any], name: str, key: str, path: FieldPath
 ) -> Iterator[str]:
@@ -85,6 +100,10 @@ def _repeated(
             at = field_text((*path, name, index, key))
             yield f"{at}: duplicate {key} {quote(value)}"
         seen.add(value)
+    for index, each in enumerate(spec.get(name, ())):
+        if name == "imagePullSecrets" and not each.get(key):
+            at = field_text((*path, name, index, key))
+            yield f'{at}: invalid empty name ""'
 
 
 def _fractions(container: Container, path: FieldPath) -> Iterator[str]:

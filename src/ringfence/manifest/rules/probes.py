@@ -60,7 +60,7 @@ def check_lifecycle(
     spec: Mapping[str, Any],
     path: FieldPath,
 ) -> None:
-    """Check a container's hooks and stop signal."""
+    """Check a container's hooks."""
     lifecycle = container.get("lifecycle")
     if lifecycle is None:
         return
@@ -69,9 +69,6 @@ def check_lifecycle(
         if hook in lifecycle:
             at = (*path, "lifecycle", hook)
             _check_handler(causes, lifecycle[hook], _HOOK_HANDLERS, at, grace)
-    if "stopSignal" in lifecycle and "os" not in spec:
-        detail = "may not be set for containers with empty `spec.os.name`"
-        causes.forbidden((*path, "lifecycle", "stopSignal"), detail)
 
 
 def _check_handler(

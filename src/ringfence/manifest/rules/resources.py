@@ -139,4 +139,7 @@ def _check_claims(
             causes.duplicate((*path, index), name)
         seen.add(name)
         if name not in known:
-            causes.not_found((*path, index), name)
+            detail = "must be one of the names in pod.spec.resourceClaims"
+            if not known:
+                detail += " which is empty"
+            causes.not_found((*path, index), name, detail)

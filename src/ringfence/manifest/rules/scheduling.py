@@ -197,7 +197,7 @@ def check_spreading(
         at = (*path, index)
         skew = constraint.get("maxSkew", 0)
         if skew <= 0:
-            causes.invalid((*at, "maxSkew"), skew, "must be greater than 0")
+            causes.invalid((*at, "maxSkew"), skew, "must be greater than zero")
         key = constraint.get("topologyKey", "")
         if not key:
             causes.required((*at, "topologyKey"), "can not be empty")
@@ -228,7 +228,7 @@ def _check_domains(
         return
     at = (*path, "minDomains")
     if least <= 0:
-        causes.invalid(at, least, "must be greater than 0")
+        causes.invalid(at, least, "must be greater than zero")
     if action != "DoNotSchedule":
         detail = (
             f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"

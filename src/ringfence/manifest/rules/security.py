@@ -6,7 +6,8 @@ ValidateSecurityContext and validatePodSpecSecurityContext.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ringfence.manifest.rules.causes import Causes, FieldPath
@@ -18,7 +19,15 @@ _PROC_MOUNTS = ("Default", "Unmasked")
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _FS_POLICIES = ("Always", "OnRootMismatch")
 _GROUP_POLICIES = ("Merge", "Strict")
-_SELINUX_POLICIES = ("MountOption", "Recursive")
+_SELINUX_POLICIES = ("Recursive",)
+_SYSCTL = re.compile(
+    r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+)
+_BAD_SYSCTL = (
+    "must have at most 253 characters and match regex "
+    r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
+)
+_MOST_SYSCTL = 253
 
 
 def check_container_security(
@@ -54,6 +63,7 @@ def check_pod_security(
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         causes.invalid((*path, "shareProcessNamespace"), True, detail)
+    _check_sysctls(causes, context.get("sysctls", ()), (*path, "sysctls"))
     policy = context.get("fsGroupChangePolicy")
     if policy is not None and policy not in _FS_POLICIES:
         causes.not_supported((*path, "fsGroupChangePolicy"), policy, _FS_POLICIES)
@@ -66,6 +76,21 @@ def check_pod_security(
         word = context.get(name)
         if word is not None and word not in words:
             causes.not_supported((*path, name), word, words)
+
+
+def _check_sysctls(
+    causes: Causes, sysctls: Sequence[Mapping[str, Any]], path: FieldPath
+) -> None:
+    seen: set[str] = set()
+    for index, sysctl in enumerate(sysctls):
+        name, at = sysctl.get("name", ""), (*path, index, "name")
+        if not name:
+            causes.required(at)
+        elif len(name) > _MOST_SYSCTL or not _SYSCTL.fullmatch(name):
+            causes.invalid(at, name, _BAD_SYSCTL)
+        elif name in seen:
+            causes.duplicate(at, name)
+        seen.add(name)
 
 
 def _check_ids(

@@ -18,7 +18,7 @@ from ringfence.manifest.rules.environment import (
     no_backsteps,
 )
 from ringfence.manifest.rules.mounts import relative_path
-from ringfence.manifest.rules.names import dns_label
+from ringfence.manifest.rules.names import dns_label, dns_subdomain
 
 Source: TypeAlias = Mapping[str, Any]
 
@@ -75,6 +75,7 @@ _FILE_FIELDS = (
     "metadata.namespace",
     "metadata.uid",
 )
+_MOST_DRIVER = 63
 _LAST_MODE = 0o777
 _BAD_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
 
@@ -97,6 +98,18 @@ def check_volumes(
         if len(causes.found) == before:
             volumes[name] = volume
     return volumes
+
+
+def check_no_tokens(causes: Causes, spec: Mapping[str, Any], path: FieldPath) -> None:
+    """Check that no service account's token is asked for, where there is none."""
+    for index, volume in enumerate(spec.get("volumes", ())):
+        for number, source in enumerate(
+            volume.get("projected", {}).get("sources") or ()
+        ):
+            if "serviceAccountToken" in source:
+                at = (*path, index, "projected", "sources", number)
+                detail = "must not be specified when serviceAccountName is not set"
+                causes.forbidden((*at, "serviceAccountToken"), detail)
 
 
 def _check_source(causes: Causes, volume: Source, path: FieldPath) -> None:
@@ -209,9 +222,7 @@ def _projected(causes: Causes, source: Source, path: FieldPath) -> None:
         if token is not None:
             _check_token(causes, token, (*at, "serviceAccountToken"))
         if len(projection) > 1:
-            causes.forbidden(at, "may not specify more than 1 volume type")
-        elif not projection:
-            causes.required(at, "must specify a volume type")
+            causes.forbidden(at, "may not specify more than 1 volume type per source")
 
 
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 600, 2**32
@@ -233,7 +244,13 @@ def _check_token(causes: Causes, token: Source, path: FieldPath) -> None:
 
 
 def _csi(causes: Causes, source: Source, path: FieldPath) -> None:
-    _require(causes, source, path, "driver")
+    driver, at = source.get("driver", ""), (*path, "driver")
+    if not driver:
+        causes.required(at)
+        return
+    if len(driver) > _MOST_DRIVER:
+        causes.too_long(at, _MOST_DRIVER)
+    causes.invalid_each(at, driver, dns_subdomain(driver.lower()))
 
 
 def _ephemeral(causes: Causes, source: Source, path: FieldPath) -> None:
