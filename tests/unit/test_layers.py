@@ -19,6 +19,10 @@ PURE = (
     "analysis",
     "ruleset",
     "report",
+    "lab/addressing.py",
+    "lab/packets.py",
+    "lab/plan.py",
+    "lab/scope.py",
     "lab/topology.py",
 )
 IMPURE_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
