@@ -253,12 +253,11 @@ def _validated(
     check_metadata(
         causes, value["metadata"], rules.name_rule, namespaced=rules.namespaced
     )
-    rules.check(causes, value, options.strict_cidr)
+    rules.check(causes, value, strict_cidr=options.strict_cidr)
     if causes.found:
         judgement = _invalid(value, expected, causes.found, warnings)
     else:
         told = (*warnings, *rules.warnings(value))
-        rules.finish(value)
         judgement = Judgement(201, warnings=told, object=value)
     return _hide_generated(judgement) if generated else judgement
 

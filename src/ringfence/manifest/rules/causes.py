@@ -76,9 +76,9 @@ class Causes:
         """Add that a value may not be there."""
         self._add(path, "FieldValueForbidden", "Forbidden", detail)
 
-    def duplicate(self, path: FieldPath, value: object) -> None:
+    def duplicate(self, path: FieldPath, value: object, detail: str = "") -> None:
         """Add that a value was there before."""
-        self._add(path, "FieldValueDuplicate", _shown("Duplicate value", value), "")
+        self._add(path, "FieldValueDuplicate", _shown("Duplicate value", value), detail)
 
     def not_found(self, path: FieldPath, value: object, detail: str = "") -> None:
         """Add that what a value names does not exist."""

@@ -16,10 +16,8 @@ NameRule: TypeAlias = Callable[[str], tuple[str, ...]]
 _KEPT = 4096
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-_DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
-_C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _HEADER = "[-A-Za-z0-9]+"
 _PERCENT = "[0-9]+%"
@@ -53,13 +51,6 @@ _BAD_SUBDOMAIN = _must(
     _SUBDOMAIN,
     "example.com",
 )
-_BAD_DNS1035 = _must(
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-',"
-    " start with an alphabetic character, and end with an alphanumeric character",
-    _DNS1035,
-    "my-name",
-    "abc-123",
-)
 _BAD_KEY = _must(
     f"must consist of alphanumeric characters, '-', '_' or '.', and {_ALPHANUMERIC}",
     _KEY,
@@ -74,14 +65,6 @@ _BAD_VALUE = _must(
     "MyValue",
     "my_value",
     "12345",
-)
-_BAD_C_IDENTIFIER = _must(
-    "a valid C identifier must start with alphabetic character or '_', followed by"
-    " a string of alphanumeric characters or '_'",
-    _C_IDENTIFIER,
-    "my_name",
-    "MY_NAME",
-    "MyName",
 )
 _BAD_CONFIG_KEY = _must(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
@@ -108,7 +91,6 @@ _BAD_ENV = (
 
 _label = re.compile(_LABEL).fullmatch
 _subdomain = re.compile(_SUBDOMAIN).fullmatch
-_dns1035 = re.compile(_DNS1035).fullmatch
 _key = re.compile(_KEY).fullmatch
 _value = re.compile(_VALUE).fullmatch
 _env = re.compile(r"[ -<>-~]*").fullmatch
@@ -134,12 +116,6 @@ def dns_subdomain(text: str) -> tuple[str, ...]:
     """Check an RFC 1123 subdomain."""
     bad = () if _subdomain(text) else (_BAD_SUBDOMAIN,)
     return (*_too_long(text, _MOST_SUBDOMAIN), *bad)
-
-
-def dns1035_label(text: str) -> tuple[str, ...]:
-    """Check a label of RFC 1035, which starts with a letter."""
-    bad = () if _dns1035(text) else (_BAD_DNS1035,)
-    return (*_too_long(text, _MOST_LABEL), *bad)
 
 
 def as_prefix(name: str) -> str:
@@ -211,11 +187,6 @@ def in_range(value: int, low: int, high: int) -> tuple[str, ...]:
 def port_number(value: int) -> tuple[str, ...]:
     """Check the number of a port."""
     return in_range(value, 1, LAST_PORT)
-
-
-def c_identifier(text: str) -> tuple[str, ...]:
-    """Check an identifier of C."""
-    return () if re.fullmatch(_C_IDENTIFIER, text) else (_BAD_C_IDENTIFIER,)
 
 
 def env_name(text: str) -> tuple[str, ...]:

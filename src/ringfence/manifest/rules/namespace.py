@@ -29,7 +29,12 @@ def default_namespace(namespace: dict[str, Any]) -> None:
     namespace["status"] = {"phase": "Active"}
 
 
-def check_namespace(causes: Causes, namespace: Mapping[str, Any]) -> None:
+def check_namespace(
+    causes: Causes,
+    namespace: Mapping[str, Any],
+    *,
+    strict_cidr: bool,  # noqa: ARG001 - as all kinds
+) -> None:
     """Check a Namespace's finalizers."""
     path = ("spec", "finalizers")
     for name in namespace["spec"].get("finalizers", ()):

@@ -254,10 +254,7 @@ def check_taints(
         elif effect not in _EFFECTS:
             causes.not_supported((*at, "effect"), effect, _EFFECTS)
         if (key, effect) in seen:
-            causes.duplicate(
-                at, {name: taint[name] for name in _TAINT if name in taint}
-            )
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": None}
+            detail = "taints must be unique by key and effect pair"
+            causes.duplicate(at, shown, detail)
         seen.add((key, effect))
-
-
-_TAINT = ("key", "value", "effect")
