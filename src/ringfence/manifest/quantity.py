@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 
 _PARTS = re.compile(r"([+-]?)([0-9]*)(\.[0-9]*)?([eEinumkKMGTP]*)([-+]?[0-9]*)")
@@ -52,6 +53,7 @@ def canonical_quantity(text: str) -> str:
     return f"{mantissa}{_SUFFIX.get(power, f'e{power}')}"
 
 
+@lru_cache(maxsize=4096)  # the same few quantities fill whole files
 def _parse(text: str) -> tuple[Fraction, str]:
     found = _PARTS.fullmatch(text)
     if not text or found is None:
