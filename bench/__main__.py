@@ -14,7 +14,10 @@ from bench.measure import Summary, Unexpected, measure
 from bench.promises import PROMISES, Promise
 
 ROOT = Path(__file__).parents[1]
-HEAD = f"{'':22}{'min':>9}{'median':>9}{'max':>9}{'peak':>9}{'goal':>12}{'of goal':>9}"
+HEAD = (
+    f"{'':20}{'min':>9}{'median':>9}{'max':>9}{'cpu':>9}{'peak':>9}"
+    f"{'goal':>12}{'of goal':>9}"
+)
 
 
 def main() -> int:
@@ -36,7 +39,7 @@ def main() -> int:
 
 def keep(promise: Promise, runs: int | None) -> bool:
     """Measure and print one promise; tell whether it is kept."""
-    print(f"{promise.name:22}", end="", flush=True)
+    print(f"{promise.name:20}", end="", flush=True)
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
         job = promise.prepare(Path(folder))
         try:
@@ -57,7 +60,8 @@ def row(summary: Summary, promise: Promise, size: int) -> str:
     bound = ">=" if promise.rate else "<="
     goal = f"{bound} {promise.goal:g} {promise.unit}"
     share = promise.share(summary.median, size)
-    return f"{times}{summary.peak / 1e6:6.0f} MB{goal:>12}{share:9.0%}"
+    held = f"{summary.cpu:7.3f} s{summary.peak / 1e6:6.0f} MB"
+    return f"{times}{held}{goal:>12}{share:9.0%}"
 
 
 sys.exit(main())

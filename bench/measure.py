@@ -17,18 +17,24 @@ class Unexpected(Exception):  # noqa: N818 - it is an outcome of a program, not 
 
 
 class Run(NamedTuple):
-    """One run of a whole process, from fork to exit: seconds, and bytes at the peak."""
+    """One run of a whole process, from fork to exit: seconds, and bytes at the peak.
+
+    ``cpu`` is what its processes computed, user and system; what else the machine does
+    moves it less than the time on the clock.
+    """
 
     seconds: float
+    cpu: float
     peak: int
 
 
 class Summary(NamedTuple):
-    """What several runs come to in seconds; the peak is the worst one's, in bytes."""
+    """What several runs come to, in seconds; cpu is the median, the peak the worst."""
 
     least: float
     median: float
     most: float
+    cpu: float
     peak: int
 
 
@@ -43,6 +49,7 @@ def measure(
         min(seconds),
         statistics.median(seconds),
         max(seconds),
+        statistics.median(run.cpu for run in measured),
         max(run.peak for run in measured),
     )
 
@@ -72,4 +79,4 @@ def run_once(command: Sequence[str], *, cwd: Path, codes: frozenset[int]) -> Run
         last = said[-1] if said else "it said nothing"
         raise Unexpected(f"exit code {process.returncode}: {last}")
     # Linux counts ru_maxrss in KiB: getrusage(2).
-    return Run(seconds, usage.ru_maxrss * 1024)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
