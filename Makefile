@@ -14,15 +14,18 @@ ARGS ?=
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock programs clean
+.PHONY: help demo test test-long check format bench lock programs clean
 
 help:  ## what can be made
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(STAMP) programs  ## a small cluster of network namespaces, probed with real packets
 	@$(BIN)/ringfence lab run -f examples/wordpress
 
 test: $(STAMP) programs  ## the tests
+	@$(BIN)/python -m pytest -m 'not property' $(ARGS)
+
+test-long: $(STAMP) programs  ## the tests with the long profile of every property
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, import contracts, examples of the docs
