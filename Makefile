@@ -17,7 +17,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .PHONY: help demo test test-long check format bench lock programs clean
 
 help:  ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 19
 
 demo: $(STAMP) programs  ## a small cluster of network namespaces, probed with real packets
 	@$(BIN)/ringfence lab run -f examples/wordpress
