@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ def validate(*, inputs: Inputs, output: str) -> int:
     """
     from ringfence.manifest.judged import judge_documents  # noqa: PLC0415 - quick help
 
+    gc.disable()  # what is read stays to the end: a third of the time is saved
     judged = judge_documents(read_inputs(inputs), judging_options(inputs))
     for each in judged.objects:
         if output == "json":

@@ -75,7 +75,8 @@ def expected_type(item: Item) -> Expected | None:
         return Expected(_NETWORKING, _POLICY)
     if root(version, kind) is not None:
         return Expected(version, kind)
-    if version.rpartition("/")[0] not in _GROUPS:
+    group = version.rpartition("/")[0]
+    if group not in _GROUPS and "/" not in group:
         return None
     meant = _meant(version, kind)
     return Expected(_HOME[meant], meant) if meant else None

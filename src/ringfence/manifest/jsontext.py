@@ -1,87 +1,65 @@
-"""JSON text into plain data, with the keys that it gives twice."""
+"""JSON text into plain data, the quick way where YAML would read the same."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
-from ringfence.manifest.yamltext import (
-    MOST_NESTED,
-    TOO_DEEP,
-    Duplicate,
-    Found,
-    Path,
-    Refused,
-)
+from ringfence.manifest.yamltext import MOST_NESTED, TOO_DEEP, Found, Refused
 
 
 def json_documents(text: str) -> list[Found] | None:
-    """Return the values of a JSON stream, or None where the text is no JSON."""
+    """Return the values of a JSON stream, or None where YAML has to read it.
+
+    YAML reads what is no JSON, what gives a key twice, which it reports with its
+    line, and numbers with a fraction or exponent, which it writes as JSON does.
+    Raises Refused where the text nests too deep.
+    """
     found: list[Found] = []
     position, end = 0, len(text)
-    decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse
+    )
     try:
         while True:
             while position < end and text[position] in " \t\r\n":
                 position += 1
             if position == end:
                 return found
+            line = text.count("\n", 0, position)
+            column = position - text.rfind("\n", 0, position) - 1
             value, position = decoder.raw_decode(text, position)
-            duplicates = tuple(_json_duplicates(value))
-            found.append(Found(value, duplicates))
+            _refuse_depth(value)
+            found.append(Found(value, (), (line, column)))
     except ValueError:
         return None
     except RecursionError:
         raise Refused((0, 0), TOO_DEEP, "exceeded max depth") from None
 
 
-class _Doubled(dict[str, Any]):
-    """A JSON object that named some of its keys twice."""
-
-    __slots__ = ("twice",)
-
-    def __init__(self, pairs: dict[str, Any]) -> None:
-        super().__init__(pairs)
-        self.twice: list[str] = []
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    doubled = _Doubled(found)
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            doubled.twice.append(key)
-        seen.add(key)
-    return doubled
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
 
 
-def _no_constant(word: str) -> None:
+def _refuse(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-def _json_duplicates(root: object) -> Iterator[Duplicate]:
-    """Yield the doubled keys; raises _Refused where the value is too deep."""
-    pending: list[tuple[Path, Any]] = [((), root)]
-    while pending:
-        path, value = pending.pop()
-        if len(path) > MOST_NESTED:
-            raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
-        if isinstance(value, _Doubled):
-            for key in value.twice:
-                yield Duplicate((*path, key), key, -1)
-        children: Iterator[tuple[str | int, Any]]
-        if isinstance(value, dict):
-            children = iter(value.items())
-        elif isinstance(value, list):
-            children = iter(enumerate(value))
-        else:
-            continue
-        pending += [
-            ((*path, step), child)
-            for step, child in children
-            if isinstance(child, dict | list)
-        ]
+def _refuse_depth(root: object) -> None:
+    """Raise Refused where lists and maps stand too deep in each other."""
+    level: list[Any] = [root]
+    for _ in range(MOST_NESTED + 1):
+        inner = [child for each in level for child in _children(each)]
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
+
+
+def _children(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -62,6 +62,7 @@ class Document:
     told_line: int = 0
     is_json: bool = False
     duplicates: tuple[Duplicate, ...] = ()
+    begin: Mark = (0, 0)
     _places: dict[Path, tuple[Mark, Mark]] = field(default_factory=dict, repr=False)
 
     def position(self, path: Path = ()) -> Position:
@@ -76,15 +77,16 @@ class Document:
         return Position(self.source, self.first_line + mark[0] + 1, mark[1] + 1)
 
     def _place(self, path: Path) -> tuple[Mark, Mark]:
+        if not path:
+            return self.begin, self.begin
         if not self._places:
             text = self.text.decode()
             if self.is_json:
                 text = _SURROGATE.sub(r"\\u003f", text)
-            self._places[()] = ((0, 0), (0, 0))
             self._places.update(places(text, self.nth))
-        while path not in self._places:
+        while path and path not in self._places:
             path = path[:-1]
-        return self._places[path]
+        return self._places.get(path, (self.begin, self.begin))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,11 +182,12 @@ class _Chunk:
     def documents(self, index: int) -> Iterator[Document]:
         """Yield the documents of the text, numbered from ``index``; raises Refused."""
         text = _decoded(self.text)
-        found: Iterator[Found] | list[Found] | None = None
+        found: list[Found] | None = None
         if text.lstrip()[:1] in {"{", "["}:
             found = json_documents(text)
         is_json = found is not None
-        for nth, (value, duplicates) in enumerate(found or yaml_documents(text)):
+        documents = enumerate(found or yaml_documents(text))
+        for nth, (value, duplicates, begin) in documents:
             if value is not None:
                 yield Document(
                     source=self.source,
@@ -196,6 +199,7 @@ class _Chunk:
                     told_line=self.told_line,
                     is_json=is_json,
                     duplicates=duplicates,
+                    begin=begin,
                 )
                 index += 1
 

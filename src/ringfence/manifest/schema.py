@@ -61,15 +61,16 @@ def root(api_version: str, kind: str) -> Struct | None:
     return _struct(name) if name else None
 
 
-def decode(struct: Struct, value: Mapping[str, Any], *, by_key: bool) -> Decoded:
-    """Decode an object; ``by_key`` takes keys in their order, else as written.
+def decode(struct: Struct, value: Mapping[str, Any]) -> Decoded:
+    """Decode an object.
 
-    YAML goes through a map that is sorted by key, so the order matters for
-    which fault is the first and in which order unknown fields are told.
+    The API server's YAML goes through maps that are sorted by key, so where
+    something is wrong the keys are taken in their order: it decides which fault
+    is the first and in which order unknown fields are told.
     """
     decoding = _Decoding(by_key=False)
     found, fault = decoding.run(struct, value)
-    if by_key and (fault or decoding.unknown):
+    if fault or decoding.unknown:
         decoding = _Decoding(by_key=True)
         found, fault = decoding.run(struct, value)
     unknown = tuple(decoding.unknown.values())

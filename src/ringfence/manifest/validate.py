@@ -132,7 +132,7 @@ def _answer(
         raise _Refusal(f"{prefix}: {expected.conversion(kind)}")
     strict = [*_duplicates(item), *(field.message for field in decoded.unknown)]
     if strict and options.field_validation is FieldValidation.STRICT:
-        told = _strict_text(item, strict)
+        told = _strict_text(strict)
         raise _Refusal(f"{prefix}: strict decoding error: {told}")
     if expected.api_version != (f"{group}/{version}" if group else version):
         raise _Refusal(
@@ -209,7 +209,7 @@ def _decoded(item: Item, expected: Expected) -> Decoded:
     value = item.value
     if not item.kind or not item.api_version:
         value = value | {"kind": expected.kind, "apiVersion": expected.api_version}
-    return decode(struct, value, by_key=not item.document.is_json)
+    return decode(struct, value)
 
 
 def _duplicates(item: Item) -> list[str]:
@@ -219,24 +219,15 @@ def _duplicates(item: Item) -> list[str]:
     for path, syntax, line in document.duplicates:
         if path[:depth] != item.path:
             continue
-        if line < 0:
-            told = _path_text(path[depth:])
-            found.append(f"duplicate field {quote(told)}")
-        else:
-            told_line = line + 1 - (document.told_line - document.first_line)
-            found.append(f"line {told_line}: key {syntax} already set in map")
+        told_line = line + 1 - (document.told_line - document.first_line)
+        found.append(f"line {told_line}: key {syntax} already set in map")
     return found
 
 
-def _path_text(path: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path)
-    return text.removeprefix(".")
-
-
-def _strict_text(item: Item, messages: list[str]) -> str:
+def _strict_text(messages: list[str]) -> str:
     """Join the messages as Go joins them: YAML's own are one error of many lines."""
     lines = [message for message in messages if message.startswith("line ")]
-    if item.document.is_json or not lines:
+    if not lines:
         return ", ".join(messages)
     yaml_error = "yaml: unmarshal errors:\n  " + "\n  ".join(lines)
     return ", ".join([yaml_error, *messages[len(lines) :]])
@@ -255,9 +246,10 @@ def _validated(
     )
     rules.check(causes, value, strict_cidr=options.strict_cidr)
     if causes.found:
-        judgement = _invalid(value, expected, causes.found, warnings)
+        told = tuple(dict.fromkeys(warnings))
+        judgement = _invalid(value, expected, causes.found, told)
     else:
-        told = (*warnings, *rules.warnings(value))
+        told = tuple(dict.fromkeys((*warnings, *rules.warnings(value))))
         judgement = Judgement(201, warnings=told, object=value)
     return _hide_generated(judgement) if generated else judgement
 
@@ -309,13 +301,13 @@ def _invalid(
     value: dict[str, Any],
     expected: Expected,
     causes: list[Cause],
-    warnings: list[str],
+    warnings: tuple[str, ...],
 ) -> Judgement:
     name = value["metadata"].get("name", "")
     told = list(dict.fromkeys(map(str, causes)))
     text = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     message = f"{expected.qualified_kind} {quote(name)} is invalid: {text}"
-    return Judgement(422, "Invalid", message, tuple(causes), tuple(warnings))
+    return Judgement(422, "Invalid", message, tuple(causes), warnings)
 
 
 def _hide_generated(judgement: Judgement) -> Judgement:

@@ -8,6 +8,8 @@ written, the last of several equal keys, keys as JSON's strings.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from math import isfinite, isnan
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -50,7 +52,7 @@ class Duplicate(NamedTuple):
     """A key given twice in one map.
 
     ``syntax`` is the key as Go writes it, ``line`` the 0-based line of the
-    second value, -1 in JSON.
+    second value.
     """
 
     path: Path
@@ -59,36 +61,40 @@ class Duplicate(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A document's value and the keys that it gives twice."""
+    """A document's value, the keys that it gives twice, and where it begins."""
 
     value: object
     duplicates: tuple[Duplicate, ...]
+    begin: Mark
 
 
-def yaml_documents(text: str) -> Iterator[Found]:
-    """Yield the documents of a YAML text.
+def yaml_documents(text: str) -> list[Found]:
+    """Return the documents of a YAML text.
 
     Aliased nodes are shared, not copied. Raises Refused where the text is no
     YAML, nests more than ``MOST_NESTED`` deep or expands aliases without bounds.
     """
-    memo = _Memo()
+    found: list[Found] = []
     merges = _MERGE in text
-    builder = _Builder(memo, merges=merges)
-    for event in _events(text):
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            builder.scalar(event)
-        elif kind is yaml.MappingStartEvent:
-            builder.start(event, {})
-        elif kind is yaml.SequenceStartEvent:
-            builder.start(event, [])
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            builder.end(event)
-        elif kind is yaml.AliasEvent:
-            builder.alias(event)
-        elif kind is yaml.DocumentEndEvent:
-            yield Found(builder.root, tuple(builder.duplicates))
-            builder = _Builder(memo, merges=merges)
+    builder = _Builder(merges=merges)
+    with _in_words_of_go(text):
+        for event in iter(CParser(text).get_event, None):
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                builder.scalar(event)
+            elif kind is yaml.MappingStartEvent:
+                builder.start(event, {})
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                builder.end(event)
+            elif kind is yaml.SequenceStartEvent:
+                builder.start(event, [])
+            elif kind is yaml.AliasEvent:
+                builder.alias(event)
+            elif kind is yaml.DocumentEndEvent:
+                twice = tuple(builder.duplicates)
+                found.append(Found(builder.root, twice, builder.begin))
+                builder = _Builder(merges=merges)
+    return found
 
 
 def places(text: str, nth: int) -> dict[Path, tuple[Mark, Mark]]:
@@ -98,24 +104,19 @@ def places(text: str, nth: int) -> dict[Path, tuple[Mark, Mark]]:
     """
     tracer = _Tracer()
     document = -1
-    try:
-        for event in _events(text):
+    with suppress(Refused), _in_words_of_go(text):
+        for event in iter(CParser(text).get_event, None):
             document += type(event) is yaml.DocumentStartEvent
             if document == nth:
                 tracer.take(event)
-    except Refused:
-        pass
     return tracer.places
 
 
-def _events(text: str) -> Iterator[Any]:
-    """Yield the parser's events; raises Refused in the words of go-yaml."""
+@contextmanager
+def _in_words_of_go(text: str) -> Iterator[None]:
+    """Turn what the parser raises about a text into Refused."""
     try:
-        parser = CParser(text)
-        event = parser.get_event()
-        while event is not None:
-            yield event
-            event = parser.get_event()
+        yield
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         line = before.count("\n")
@@ -177,18 +178,13 @@ class _Anchored:
         self.value, self.size = value, size
 
 
-class _Memo(dict[str, "str | float | bool | None"]):
-    """Plain scalars that were met before."""
-
-    def __missing__(self, text: str) -> str | float | bool | None:
-        value = self[text] = resolve_plain(text)
-        return value
+_plain = lru_cache(maxsize=1 << 16)(resolve_plain)
 
 
-def _scalar(event: Any, memo: _Memo) -> str | float | bool | None:
+def _scalar(event: Any) -> str | float | bool | None:
     """Return what a scalar event means; raises Refused."""
     if event.tag is None:
-        return memo[event.value] if event.implicit[0] else event.value
+        return _plain(event.value) if event.implicit[0] else event.value
     try:
         return resolve_tagged(event.tag, event.value)
     except ScalarError as error:
@@ -203,6 +199,11 @@ def _key(event: Any, value: object) -> str:
         refusal = _at(event, str(error))
         refusal.answer = str(error)
         raise refusal from None
+
+
+def _names(written: object, key: str) -> bool:
+    """Whether a key was written as this value."""
+    return isinstance(written, str | bool | int | float) and key_text(written) == key
 
 
 def _unwritable(event: Any, value: float) -> Refused:
@@ -230,11 +231,12 @@ class _Builder:
     kept only where a merge may need it.
     """
 
-    def __init__(self, memo: _Memo, *, merges: bool) -> None:
-        self.memo = memo
+    def __init__(self, *, merges: bool) -> None:
         self.root: object = None
+        self.begin: Mark = (0, 0)
         self.container: Any = None
         self.key: Any = _NO_KEY
+        self.written: Any = None
         self.stack: list[tuple[Any, Any, _Anchored | None, int]] = []
         self.anchors: dict[str, _Anchored] = {}
         self.budget = _Budget()
@@ -242,14 +244,17 @@ class _Builder:
         self.lines: dict[int, dict[str, int]] | None = {} if merges else None
 
     def scalar(self, event: Any) -> None:
-        value = _scalar(event, self.memo)
+        value = _scalar(event)
         self.budget.total += 1
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(value, 1)
-        if type(self.container) is dict and self.key is _NO_KEY and _is_merge(event):
+        if type(self.container) is not dict or self.key is not _NO_KEY:
+            self.add(value, event)
+        elif self.lines is not None and _is_merge(event):
             self.key = _MERGE_KEY
         else:
-            self.add(value, event)
+            self.written = value
+            self.key = value if type(value) is str else _key(event, value)
 
     def start(self, event: Any, container: list[Any] | dict[str, Any]) -> None:
         if len(self.stack) >= MOST_NESTED:
@@ -260,6 +265,8 @@ class _Builder:
         if event.anchor is not None:
             anchored = self.anchors[event.anchor] = _Anchored(container, 0)
         begun = event.start_mark.line
+        if not self.stack:
+            self.begin = (begun, event.start_mark.column)
         self.stack.append(
             (self.container, (self.key, begun), anchored, self.budget.total)
         )
@@ -291,7 +298,10 @@ class _Builder:
             container.append(value)
         elif container is None:
             self.root = value
+            if line < 0:
+                self.begin = (event.start_mark.line, event.start_mark.column)
         elif self.key is _NO_KEY:
+            self.written = value
             self.key = value if type(value) is str else _key(event, value)
         elif type(value) is float and not isfinite(value):
             raise _unwritable(event, value)
@@ -309,7 +319,7 @@ class _Builder:
         """Set a key that may be set already, and remember the line."""
         if key in self.container:
             path = (*self.path(), key)
-            syntax = key_syntax(key)
+            syntax = key_syntax(self.written if _names(self.written, key) else key)
             self.duplicates.append(Duplicate(path, syntax, line))
         if self.lines is not None:
             self.lines.setdefault(id(self.container), {})[key] = line
@@ -345,7 +355,6 @@ class _Tracer:
 
     def __init__(self) -> None:
         self.places: dict[Path, tuple[Mark, Mark]] = {}
-        self.memo = _Memo()
         self.stack: list[tuple[Path, bool]] = []
         self.index: list[int] = []
         self.key: list[tuple[str, Mark] | None] = []
@@ -389,5 +398,5 @@ class _Tracer:
     def name(self, event: Any) -> str:
         """Return the key that an event writes."""
         if type(event) is yaml.ScalarEvent:
-            return _key(event, _scalar(event, self.memo))
+            return _key(event, _scalar(event))
         return ""
