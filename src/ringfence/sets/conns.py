@@ -35,6 +35,26 @@ class ConnSet:
             ranges.setdefault(protocol, []).extend(of_protocol)
         return conn_set(ranges, other=self.other or more.other)
 
+    def __sub__(self, less: ConnSet) -> ConnSet:
+        """Return what is here and not there."""
+        holes = dict(less.ports)
+        ranges = {name: _without(of, holes.get(name, ())) for name, of in self.ports}
+        return conn_set(ranges, other=self.other and not less.other)
+
+    def __and__(self, other: ConnSet) -> ConnSet:
+        """Return the intersection."""
+        theirs = dict(other.ports)
+        ranges = {
+            protocol: [
+                (max(low, start), min(high, end))
+                for low, high in mine
+                for start, end in theirs.get(protocol, ())
+                if low <= end and start <= high
+            ]
+            for protocol, mine in self.ports
+        }
+        return conn_set(ranges, other=self.other and other.other)
+
     def holds(self, protocol: str, port: int) -> bool:
         """Whether one port of one protocol is in the set."""
         return any(
@@ -57,6 +77,21 @@ def conn_set(ranges: Mapping[str, Iterable[Range]], *, other: bool) -> ConnSet:
     """Return the canonical set of these ranges, in any order, overlapping or not."""
     canonical = ((name, merge(of)) for name, of in sorted(ranges.items()))
     return ConnSet(tuple((name, of) for name, of in canonical if of), other)
+
+
+def _without(ranges: Iterable[Range], holes: tuple[Range, ...]) -> list[Range]:
+    """Return what of disjoint ranges lies in no hole; holes are sorted."""
+    rest: list[Range] = []
+    for low, high in ranges:
+        start = low
+        for first, last in holes:
+            if first > start:
+                rest.append((start, min(high, first - 1)))
+            start = max(start, last + 1)
+            if start > high:
+                break
+        rest.append((start, high))
+    return [(low, high) for low, high in rest if low <= high]
 
 
 def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:

@@ -1,0 +1,208 @@
+"""From a matrix to a diagram: who becomes a card, which lines are worth drawing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix
+from ringfence.engine.compiled import Compiled
+from ringfence.model.flow import Direction
+from ringfence.report.alike import alike
+from ringfence.report.bundle import Pairs, bundle
+from ringfence.report.matrixtext import conns_words
+from ringfence.report.naming import (
+    labels_words,
+    listed,
+    outside_words,
+    pod_count,
+    pods_title,
+)
+from ringfence.report.openness import ALL, Doors, Openness, doors, told, within
+from ringfence.report.picture import Card, Frame, Line, Picture
+from ringfence.sets.conns import NOTHING, ConnSet
+
+CALLER, CALLEE = "from:", "to:"
+"""An outside end has two cards: one where its lines start, one where they end."""
+
+
+def picture(compiled: Compiled, matrix: Matrix, notes: Iterable[str] = ()) -> Picture:
+    """Return the diagram of a matrix.
+
+    Where no line runs, two ends reach one another only if the badges of both say
+    so; each other flow has a line of its card or of its card's frame.
+    """
+    gates = [doors(compiled, endpoint) for endpoint in matrix.endpoints]
+    wires = _Wires(matrix, gates)
+    kinds = [
+        (end.namespace, end.kind, gate)
+        for end, gate in zip(matrix.endpoints, gates, strict=True)
+    ]
+    maker = _Cards(compiled, matrix, wires)
+    cards = {
+        group[0]: maker.card(group, gates[group[0]])
+        for group in alike(kinds, wires.cells)
+    }
+    pairs: Pairs = {
+        (_as(CALLER, cards[source]), _as(CALLEE, cards[target])): cell
+        for source, row in wires.cells.items()
+        for target, cell in row.items()
+        if source in cards and target in cards and source != target
+    }
+    return _arranged(matrix, list(cards.values()), pairs, notes)
+
+
+class _Wires:
+    """The cells that no pair of badges tells already, by row and column.
+
+    ``unsure``: which ends, and ways, have a badge for what is undecided.
+    """
+
+    def __init__(self, matrix: Matrix, gates: Sequence[Doors]) -> None:
+        self.cells: dict[int, dict[int, Cell]] = defaultdict(dict)
+        self.unsure: set[tuple[int, Direction]] = set()
+        numbers: dict[Doors, int] = {}
+        gate = [numbers.setdefault(one, len(numbers)) for one in gates]
+        inside = [bool(endpoint.pods) for endpoint in matrix.endpoints]
+        for row in range(len(gates)):
+            for cell, columns in matrix.row(row):
+                known: dict[tuple[int, bool], Cell] = {}
+                for column in columns:
+                    outside = not (inside[row] and inside[column])
+                    key = gate[column], outside
+                    if key not in known:
+                        sides = told(gates[row], gates[column], outside=outside)
+                        known[key] = _untold(cell, *sides)
+                    if row == column:
+                        self.cells[row][row] = cell
+                        continue
+                    left = known[key]
+                    if left.allowed or left.undecided:
+                        self.cells[row][column] = left
+                    if cell.undecided and not left.undecided:
+                        self._note(row, column, cell, gates)
+
+    def _note(self, row: int, column: int, cell: Cell, gates: Sequence[Doors]) -> None:
+        if not within(cell.undecided, gates[row].outward.pods):
+            self.unsure.add((row, Direction.EGRESS))
+        if not within(cell.undecided, gates[column].inward.pods):
+            self.unsure.add((column, Direction.INGRESS))
+
+
+def _untold(cell: Cell, sure: ConnSet, perhaps: ConnSet) -> Cell:
+    """Return what badges leave to be said of a cell; what is there is there whole."""
+    return cell._replace(
+        allowed=NOTHING if within(cell.allowed, sure) else cell.allowed,
+        undecided=NOTHING if within(cell.undecided, perhaps) else cell.undecided,
+    )
+
+
+def _as(role: str, card: Card) -> str:
+    return card.id if card.frame else role + card.id
+
+
+class _Cards:
+    """Makes the card of a group of endpoints."""
+
+    def __init__(self, compiled: Compiled, matrix: Matrix, wires: _Wires) -> None:
+        self._compiled = compiled
+        self._matrix = matrix
+        self._wires = wires
+
+    def card(self, group: list[int], gate: Doors) -> Card:
+        """Return the card of these endpoints, all with the doors of the first."""
+        ends = [self._matrix.endpoints[number] for number in group]
+        title, *more = self._words(ends)
+        own = self._wires.cells.get(group[0], {}).get(group[-1])
+        unsure = self._wires.unsure
+        return Card(
+            ends[0].id,
+            title,
+            tuple(filter(None, more)),
+            pod_count(ends),
+            "" if ends[0].kind == "Addresses" else self._frame(ends[0]),
+            _badges(gate.inward, "in from", (group[0], Direction.INGRESS) in unsure),
+            _badges(gate.outward, "out to", (group[0], Direction.EGRESS) in unsure),
+            Direction.INGRESS in gate.walls,
+            Direction.EGRESS in gate.walls,
+            cell_words(own) if own is not None else "",
+            tuple(end.id for end in ends),
+        )
+
+    def _frame(self, end: Endpoint) -> str:
+        return "namespaces" if self._matrix.by is By.NAMESPACE else end.namespace
+
+    def _words(self, ends: list[Endpoint]) -> tuple[str, ...]:
+        if ends[0].kind == "Addresses":
+            return outside_words(self._compiled, ends)
+        if self._matrix.by is By.NAMESPACE:
+            return listed([end.namespace for end in ends]), "namespace"
+        return pods_title(self._compiled, ends), labels_words(self._compiled, ends)
+
+
+def _badges(side: Openness, way: str, unsure: bool) -> tuple[str, ...]:  # noqa: FBT001 - three words of one sentence
+    if side.anyone == ALL:
+        return (f"open {way.split(maxsplit=1)[0]}",)
+    badges = []
+    if side.anyone:
+        badges.append(f"{way} anywhere: {conns_words(side.anyone)}")
+    if side.pods != side.anyone:
+        badges.append(f"{way} any pod: {conns_words(side.pods)}")
+    if unsure:
+        badges.append(f"{way} any pod: {conns_words(side.perhaps)} ?")
+    return tuple(badges)
+
+
+def cell_words(cell: Cell) -> str:
+    """Write a cell as its line does: ports, ``*`` if mixed, ``?`` if undecided."""
+    return ", ".join(words + ("" if sure else " ?") for words, sure in _parts(cell))
+
+
+def _parts(cell: Cell) -> Iterator[tuple[str, bool]]:
+    star = "*" if cell.mixed else ""
+    if cell.allowed:
+        yield conns_words(cell.allowed) + star, True
+    if cell.undecided:
+        yield conns_words(cell.undecided) + star, False
+
+
+def _arranged(
+    matrix: Matrix, cards: list[Card], pairs: Pairs, notes: Iterable[str]
+) -> Picture:
+    """Put cards into frames and to the border, and draw what is left to draw."""
+    names = sorted({card.frame for card in cards if card.frame})
+    framed = {n: [card for card in cards if card.frame == n] for n in names}
+    for of_frame in framed.values():
+        of_frame.sort(key=lambda card: (card.title, card.id))
+    frame_ids = {f"ns/{n}": tuple(c.id for c in framed[n]) for n in names}
+    plain = matrix.by is By.NAMESPACE
+    bundled = bundle(pairs, {} if plain else frame_ids)
+    outside = [card for card in cards if not card.frame]
+    sources = {source for source, _ in bundled.lines}
+    targets = {target for _, target in bundled.lines}
+    return Picture(
+        "Who can reach whom",
+        tuple(_moved(CALLER, card) for card in outside if _as(CALLER, card) in sources),
+        tuple(
+            Frame(
+                f"ns/{name}",
+                name,
+                tuple(framed[name]),
+                cell_words(among) if (among := bundled.among.get(f"ns/{name}")) else "",
+            )
+            for name in names
+        ),
+        tuple(_moved(CALLEE, card) for card in outside if _as(CALLEE, card) in targets),
+        tuple(
+            Line(source, target, words, sure)
+            for (source, target), cell in sorted(
+                bundled.lines.items(), key=lambda p: p[0]
+            )
+            for words, sure in _parts(cell)
+        ),
+        tuple(notes),
+    )
+
+
+def _moved(role: str, card: Card) -> Card:
+    return Card(role + card.id, card.title, card.details, members=card.members)
