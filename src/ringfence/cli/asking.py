@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar
 
 import click
@@ -10,7 +11,7 @@ import click
 from ringfence.cli.options import Exit, Inputs, load_cluster
 from ringfence.engine.answer import Answer, answer
 from ringfence.engine.batch import Ask, make_ask, parse_batch
-from ringfence.engine.compiled import Compiled
+from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.reference import (
     ReferenceSyntaxError,
@@ -74,9 +75,19 @@ def read_asks(batch: BinaryIO, namespace: str) -> list[Ask]:
     return parse_batch(text.splitlines(), batch.name, namespace)
 
 
-def load_compiled(inputs: Inputs) -> Compiled:
+profile_option = click.option(
+    "--profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    default=Profile.KUBERNETES.value,
+    show_default=True,
+    help="Whose meaning, where network plugins differ: docs/profiles.md.",
+)
+
+
+def load_compiled(inputs: Inputs, profile: str = Profile.KUBERNETES.value) -> Compiled:
     """Return the compiled cluster of the manifests; raises InputError."""
-    return compile_cluster(load_cluster(inputs).cluster)
+    compiled = compile_cluster(load_cluster(inputs).cluster)
+    return replace(compiled, profile=Profile(profile))
 
 
 def questions(compiled: Compiled, asks: Iterable[Ask]) -> list[Question]:

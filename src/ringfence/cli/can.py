@@ -14,6 +14,7 @@ from ringfence.cli.asking import (
     coloured,
     load_compiled,
     port_options,
+    profile_option,
     read_asks,
     single_ask,
 )
@@ -38,6 +39,7 @@ from ringfence.report.verdictdoc import verdict_document
     help="Answer each JSON line of FILE: from, to, port, protocol; - is stdin.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing, only exit.")
+@profile_option
 @cluster_options
 @output_option("text", "json")
 def can(  # noqa: PLR0913 - one parameter an option
@@ -47,6 +49,7 @@ def can(  # noqa: PLR0913 - one parameter an option
     protocol: str | None,
     batch: BinaryIO | None,
     *,
+    profile: str,
     quiet: bool,
     inputs: Inputs,
     output: str,
@@ -59,21 +62,17 @@ def can(  # noqa: PLR0913 - one parameter an option
     if batch is not None:
         if source is not None or port is not None or protocol is not None:
             raise click.UsageError("--batch takes its questions from FILE alone")
-        _answer_batch(batch, inputs, output)
+        asks = read_asks(batch, inputs.namespace)
+        for ask, found in answers(load_compiled(inputs, profile), asks):
+            click.echo(_line(ask, found, output))
         return Exit.OK
     if source is None or destination is None:
         raise click.UsageError("FROM and TO are needed, or --batch FILE")
     ask = single_ask((source, destination), port, protocol, inputs)
-    ((_, found),) = answers(load_compiled(inputs), [ask])
+    ((_, found),) = answers(load_compiled(inputs, profile), [ask])
     if not quiet:
         click.echo(_line(ask, found, output))
     return EXITS[found.outcome]
-
-
-def _answer_batch(batch: BinaryIO, inputs: Inputs, output: str) -> None:
-    asks = read_asks(batch, inputs.namespace)
-    for ask, found in answers(load_compiled(inputs), asks):
-        click.echo(_line(ask, found, output))
 
 
 def _line(ask: Ask, found: Answer, output: str) -> str:

@@ -6,7 +6,7 @@ import click
 
 from ringfence.analysis.matrix import By, matrix
 from ringfence.analysis.overview import pod_view, policy_view
-from ringfence.cli.asking import load_compiled
+from ringfence.cli.asking import load_compiled, profile_option
 from ringfence.cli.options import Exit, Inputs, cluster_options
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.reference import (
@@ -21,14 +21,15 @@ from ringfence.report.describe import pod_lines, policy_lines
 
 @click.command(short_help="Tell all about one policy or one pod")
 @click.argument("thing", metavar="netpol/NAME|pod/NAME")
+@profile_option
 @cluster_options
-def describe(thing: str, *, inputs: Inputs) -> int:
+def describe(thing: str, *, profile: str, inputs: Inputs) -> int:
     """Describe a policy (whom it selects, what each rule allows) or a pod.
 
     A pod is told with its policies, who reaches it and what it reaches. Names
     are looked up in the namespace given with -n, or written as ns/netpol/NAME.
     """
-    compiled = load_compiled(inputs)
+    compiled = load_compiled(inputs, profile)
     try:
         lines = list(_lines(compiled, thing, inputs.namespace))
     except (ReferenceSyntaxError, UnknownEndpointError) as error:

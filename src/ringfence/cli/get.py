@@ -10,7 +10,7 @@ import click
 
 from ringfence.analysis.matrix import By, matrix
 from ringfence.analysis.overview import pod_views, policy_views
-from ringfence.cli.asking import load_compiled
+from ringfence.cli.asking import load_compiled, profile_option
 from ringfence.cli.options import (
     Exit,
     Inputs,
@@ -94,10 +94,17 @@ ALIASES = {
 @click.argument("what", metavar="|".join(LISTS))
 @selector_option
 @all_namespaces_option
+@profile_option
 @cluster_options
 @output_option("text", "json", "name")
 def get(
-    what: str, selector: str, *, all_namespaces: bool, inputs: Inputs, output: str
+    what: str,
+    selector: str,
+    *,
+    all_namespaces: bool,
+    profile: str,
+    inputs: Inputs,
+    output: str,
 ) -> int:
     """List objects and what follows from them.
 
@@ -110,7 +117,7 @@ def get(
         raise click.UsageError(f"there is no list {what}; there are {', '.join(LISTS)}")
     namespace = None if all_namespaces else inputs.namespace
     wanted = _Filter(namespace, _selector(selector))
-    found = LISTS[name](load_compiled(inputs), wanted)
+    found = LISTS[name](load_compiled(inputs, profile), wanted)
     for line in _lines(found, output):
         click.echo(line)
     if not found.rows and output == "text":

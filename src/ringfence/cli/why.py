@@ -13,6 +13,7 @@ from ringfence.cli.asking import (
     coloured,
     load_compiled,
     port_options,
+    profile_option,
     single_ask,
 )
 from ringfence.cli.can import document
@@ -27,14 +28,16 @@ from ringfence.report.story import derivation, headline
 @click.argument("source", metavar="FROM")
 @click.argument("destination", metavar="TO[:PORT[/PROTO]]")
 @port_options
+@profile_option
 @cluster_options
 @output_option("text", "json")
-def why(
+def why(  # noqa: PLR0913 - one parameter an option
     source: str,
     destination: str,
     port: str | None,
     protocol: str | None,
     *,
+    profile: str,
     inputs: Inputs,
     output: str,
 ) -> int:
@@ -44,7 +47,7 @@ def why(
     change that would allow the flow.
     """
     ask = single_ask((source, destination), port, protocol, inputs)
-    ((_, found),) = answers(load_compiled(inputs), [ask])
+    ((_, found),) = answers(load_compiled(inputs, profile), [ask])
     if output == "json":
         click.echo(json.dumps(document(ask, found), indent=2))
         return EXITS[found.outcome]

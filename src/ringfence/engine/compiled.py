@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from ringfence.model.cluster import Cluster
@@ -11,6 +12,19 @@ from ringfence.model.flow import Direction
 from ringfence.model.labels import LabelSelector
 from ringfence.model.meta import ObjectKey, Position
 from ringfence.model.netpol import IPBlock, PolicyPort
+
+
+class Profile(Enum):
+    """Whose meaning is asked for where network plugins differ (docs/profiles.md)."""
+
+    KUBERNETES = "kubernetes"
+    CALICO = "calico"
+    CILIUM = "cilium"
+
+    @property
+    def blocks_match_pods(self) -> bool:
+        """Whether an ipBlock can match the address of a pod."""
+        return self is not Profile.CILIUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,7 @@ class Compiled:
     policy_sets: tuple[PolicySet, ...]
     members: Mapping[PeerSelector, Members]
     families: tuple[int, ...]
+    profile: Profile = Profile.KUBERNETES
 
     @property
     def rules(self) -> tuple[CompiledRule, ...]:

@@ -50,6 +50,8 @@ def peers_match(
 def target_matches(compiled: Compiled, target: Target, other: Station) -> Tri:
     """Whether one peer matches: its selectors a pod, its ipBlock an address."""
     if isinstance(target, IPBlock):
+        if other.pod is not None and not compiled.profile.blocks_match_pods:
+            return False
         return block_covers(target, other)
     if other.pod is None:
         return False

@@ -11,13 +11,14 @@ from ringfence.engine.compiled import (
     CompiledRule,
     PeerSelector,
     PolicySet,
+    Profile,
     Target,
 )
 from ringfence.engine.match import block_covers, named_port, ports_match, target_matches
 from ringfence.engine.select import requirement_holds
 from ringfence.engine.stations import Service, Station
 from ringfence.model.flow import Direction
-from ringfence.model.labels import LabelSelector, Operator, Requirement
+from ringfence.model.labels import Operator, Requirement
 from ringfence.model.meta import Labels, Position
 from ringfence.model.netpol import IPBlock, PolicyPort
 from ringfence.model.verdict import Miss
@@ -121,6 +122,8 @@ def _peer_side(
 
 def _target_terms(compiled: Compiled, target: Target, other: Station) -> Iterable[Term]:
     if isinstance(target, IPBlock):
+        if other.pod is not None and not compiled.profile.blocks_match_pods:
+            return [_no_pod_by_block(compiled.profile, target, other)]
         return [_block_term(target, other)]
     pod = other.pod
     if pod is None:
@@ -133,7 +136,8 @@ def _target_terms(compiled: Compiled, target: Target, other: Station) -> Iterabl
             )
         ]
     terms = list(_namespace_terms(compiled, target, pod.key.namespace))
-    terms += _label_terms(target.pod_selector, pod.labels, f"pod {pod.key}", "pod")
+    needs = target.pod_selector.requirements
+    terms += _label_terms(needs, pod.labels, f"pod {pod.key}", "pod")
     return terms
 
 
@@ -150,14 +154,22 @@ def _namespace_terms(
                 f"kubernetes.io/metadata.name={namespace} to the peer",
             )
         return
-    labels = compiled.cluster.namespaces[namespace].labels
-    yield from _label_terms(
-        target.namespace_selector, labels, f"namespace {namespace}", "namespace"
-    )
+    found = compiled.cluster.namespaces[namespace]
+    known: list[Requirement] = []
+    for term in target.namespace_selector.requirements:
+        if found.declared or term.key in found.labels:
+            known.append(term)
+            continue
+        yield Term(
+            LABEL_COST,
+            f"namespace label {term} wanted, no manifest declares {namespace}",
+            f"declare namespace {namespace} with its labels",
+        )
+    yield from _label_terms(known, found.labels, f"namespace {namespace}", "namespace")
 
 
 def _label_terms(
-    selector: LabelSelector, labels: Labels, what: str, kind: str
+    needs: Iterable[Requirement], labels: Labels, what: str, kind: str
 ) -> list[Term]:
     return [
         Term(
@@ -165,7 +177,7 @@ def _label_terms(
             _label_text(term, labels, kind),
             _label_fix(term, what),
         )
-        for term in selector.requirements
+        for term in needs
         if not requirement_holds(term, labels)
     ]
 
@@ -214,6 +226,14 @@ def _label_fix(term: Requirement, what: str) -> str:
             return f"label {what} with {term.key}"
         case Operator.NOT_IN | Operator.DOES_NOT_EXIST:
             return f"remove label {term.key} from {what}"
+
+
+def _no_pod_by_block(profile: Profile, block: IPBlock, other: Station) -> Term:
+    return Term(
+        NOT_A_POD_COST,
+        f"with profile {profile.value} ipBlock {block.cidr} never matches a pod",
+        f"add a peer that selects {end_words(other)}",
+    )
 
 
 def _block_term(block: IPBlock, other: Station) -> Term:

@@ -94,7 +94,17 @@ class StationIndex:
             members = compiled.members[target]
             certain = self._pods(members.certain)
             return certain, certain | self._pods(members.possible)
-        return self._block(target)
+        certain, possible = self._block(target)
+        if compiled.profile.blocks_match_pods:
+            return certain, possible
+        return certain & ~self._any_pod, possible & ~self._any_pod
+
+    @property
+    def _any_pod(self) -> int:
+        mask = 0
+        for stations in self.of_pod.values():
+            mask |= stations
+        return mask
 
     def _pods(self, pods: frozenset[ObjectKey]) -> int:
         mask = 0

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+from ringfence.analysis.matrix import By, matrix
+from ringfence.engine.compiled import Profile
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.explain import explain
 from ringfence.model.cluster import Cluster
@@ -125,3 +129,31 @@ def test_every_port_is_denied_at_the_first_port_no_rule_has() -> None:
     evidence = told(world, None)
     assert evidence.verdict.outcome is Outcome.DENY
     assert evidence.verdict.port == 80
+
+
+def test_with_the_cilium_profile_a_block_never_matches_a_pod() -> None:
+    world = cluster(
+        pod("web", "", "10.0.0.1"),
+        pod("db", "", "10.0.0.2"),
+        ingress("in", "", rule([block("0.0.0.0/0")])),
+    )
+    compiled = replace(compile_cluster(world), profile=Profile.CILIUM)
+    evidence = explain(compiled, flow("web", "db"))
+    assert evidence.verdict.outcome is Outcome.DENY
+    (term,) = missed(evidence.ingress).terms
+    assert term == "with profile cilium ipBlock 0.0.0.0/0 never matches a pod"
+
+
+def test_with_the_cilium_profile_rows_and_single_verdicts_agree() -> None:
+    world = cluster(
+        pod("web", "", "10.0.0.1"),
+        pod("db", "", "10.0.0.2"),
+        ingress("in", "", rule([block("0.0.0.0/0")])),
+    )
+    compiled = replace(compile_cluster(world), profile=Profile.CILIUM)
+    result = matrix(compiled, By.POD)
+    allowed = {
+        (result.endpoints[row].kind, result.endpoints[column].kind)
+        for row, column, _ in result.cells()
+    }
+    assert allowed == {("Addresses", "Pod"), ("Pod", "Addresses")}
