@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
+from functools import lru_cache
 from math import ceil
 
 _PARTS = re.compile(r"([+-]?)([0-9]*)(\.[0-9]*)?([eEinumkKMGTP]*)([-+]?[0-9]*)")
@@ -37,11 +38,13 @@ class QuantityError(ValueError):
     """The text is no quantity; the message is the API server's."""
 
 
+@lru_cache(4096)
 def quantity(text: str) -> Fraction:
     """Return the number that a quantity stands for; raises QuantityError."""
     return _parse(text)[0]
 
 
+@lru_cache(4096)
 def canonical_quantity(text: str) -> str:
     """Return a quantity as the API server writes it back; raises QuantityError."""
     value, style = _parse(text.strip())

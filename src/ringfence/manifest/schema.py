@@ -141,7 +141,7 @@ class Type(Protocol):
 class _Field:
     """A field of a struct."""
 
-    __slots__ = ("always", "name", "owner", "pointer", "told", "type")
+    __slots__ = ("always", "name", "owner", "plain", "pointer", "told", "type")
 
     def __init__(self, owner: str, name: str, text: str) -> None:
         embedded, _, text = text.rpartition("@")
@@ -150,6 +150,7 @@ class _Field:
         text = text.removeprefix("!")
         self.pointer = text.startswith("*")
         self.type = _type(text.removeprefix("*"))
+        self.plain = isinstance(self.type, _String)
 
 
 class Struct:
@@ -179,11 +180,14 @@ class Struct:
                 at.strict(key, self)
                 continue
             inner = value[key]
-            if inner is None and not isinstance(field.type, _Custom):
+            if inner is None:
                 continue
-            steps.append(field)
-            decoded = field.type.decode(inner, at) if inner is not None else None
-            steps.pop()
+            if field.plain and type(inner) is str:
+                decoded = inner
+            else:
+                steps.append(field)
+                decoded = field.type.decode(inner, at)
+                steps.pop()
             if decoded or (decoded is not None and (field.pointer or field.always)):
                 found[key] = decoded
         for field in self._written:

@@ -275,10 +275,18 @@ class _Builder:
 
     def end(self, event: Any) -> None:
         value = self.container
-        self.container, (self.key, begun), anchored, before = self.stack.pop()
+        container, (key, begun), anchored, before = self.stack.pop()
+        self.container = container
         if anchored is not None:
             anchored.size = self.budget.total - before
-        self.add(value, event, begun)
+        if type(container) is list:
+            container.append(value)
+        elif type(container) is dict and key not in container and self.lines is None:
+            container[key] = value
+            self.key = _NO_KEY
+        else:
+            self.key = key
+            self.add(value, event, begun)
 
     def alias(self, event: Any) -> None:
         anchored = self.anchors.get(event.anchor)

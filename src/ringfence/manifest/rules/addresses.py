@@ -7,6 +7,7 @@ still reads octets with leading zeros; netip is the strict reader.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -56,7 +57,8 @@ class Block(NamedTuple):
     def first(self) -> Address:
         """The address with the bits beyond the prefix cleared."""
         host = self.address.bits - self.length
-        return self.address._replace(number=self.address.number >> host << host)
+        number, bits, strict = self.address
+        return Address(number >> host << host, bits, strict)
 
     def __str__(self) -> str:
         """Render canonically, without bits beyond the prefix."""
@@ -132,6 +134,7 @@ def _groups(text: str) -> tuple[list[int], bool] | None:
     return groups + found, strict
 
 
+@lru_cache(4096)
 def parse_block(text: str) -> Block | None:
     """Return the block, leading zeros allowed; None where it is none."""
     written, slash, mask = text.partition("/")
@@ -176,8 +179,11 @@ def block_warnings(path: FieldPath, text: str) -> list[str]:
     block = parse_block(text)
     if block is None:
         return []
-    head, found = field_text(path), []
     address = block.address
+    odd = not block.strict or address.bits == _V6_BITS or address != block.first
+    if not odd:
+        return []
+    head, found = field_text(path), []
     if address != block.first:
         single = f"{address}/{address.bits}"
         found.append(
