@@ -141,7 +141,16 @@ class Type(Protocol):
 class _Field:
     """A field of a struct."""
 
-    __slots__ = ("always", "name", "owner", "plain", "pointer", "told", "type")
+    __slots__ = (
+        "always",
+        "keeps_empty",
+        "name",
+        "owner",
+        "plain",
+        "pointer",
+        "told",
+        "type",
+    )
 
     def __init__(self, owner: str, name: str, text: str) -> None:
         embedded, _, text = text.rpartition("@")
@@ -151,6 +160,8 @@ class _Field:
         self.pointer = text.startswith("*")
         self.type = _type(text.removeprefix("*"))
         self.plain = isinstance(self.type, _String)
+        holds_many = isinstance(self.type, _List | _Map)
+        self.keeps_empty = self.pointer or (self.always and not holds_many)
 
 
 class Struct:
@@ -183,12 +194,12 @@ class Struct:
             if inner is None:
                 continue
             if field.plain and type(inner) is str:
-                decoded = inner
+                decoded: Any = inner
             else:
                 steps.append(field)
                 decoded = field.type.decode(inner, at)
                 steps.pop()
-            if decoded or (decoded is not None and (field.pointer or field.always)):
+            if decoded or (field.keeps_empty and decoded is not None):
                 found[key] = decoded
         for field in self._written:
             if field.name not in found:

@@ -16,6 +16,8 @@ NameRule: TypeAlias = Callable[[str], tuple[str, ...]]
 _KEPT = 4096
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SEARCH_PART = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH = rf"{_SEARCH_PART}(\.{_SEARCH_PART})*"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
@@ -49,6 +51,12 @@ _BAD_SUBDOMAIN = _must(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
     f" characters, '-' or '.', and {_ALPHANUMERIC}",
     _SUBDOMAIN,
+    "example.com",
+)
+_BAD_SEARCH = _must(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
+    f" characters, '_', '-' or '.', and {_ALPHANUMERIC}",
+    _SEARCH,
     "example.com",
 )
 _BAD_KEY = _must(
@@ -115,6 +123,12 @@ def dns_label(text: str) -> tuple[str, ...]:
 def dns_subdomain(text: str) -> tuple[str, ...]:
     """Check an RFC 1123 subdomain."""
     bad = () if _subdomain(text) else (_BAD_SUBDOMAIN,)
+    return (*_too_long(text, _MOST_SUBDOMAIN), *bad)
+
+
+def dns_search(text: str) -> tuple[str, ...]:
+    """Check a domain to search, which may hold underscores."""
+    bad = () if re.fullmatch(_SEARCH, text) else (_BAD_SEARCH,)
     return (*_too_long(text, _MOST_SUBDOMAIN), *bad)
 
 

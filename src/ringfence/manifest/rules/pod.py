@@ -20,6 +20,7 @@ from ringfence.manifest.rules.containers import (
 from ringfence.manifest.rules.meta import check_labels
 from ringfence.manifest.rules.names import (
     dns_label,
+    dns_search,
     dns_subdomain,
     in_range,
     label_key,
@@ -142,8 +143,8 @@ def _check_searches(causes: Causes, searches: list[str], path: FieldPath) -> Non
         causes.invalid(path, searches, detail)
     for index, search in enumerate(searches):
         name = search.removesuffix(".")
-        if search != "." and dns_subdomain(name.replace("_", "a")):
-            causes.invalid_each((*path, index), name, dns_subdomain(name))
+        if search != ".":
+            causes.invalid_each((*path, index), name, dns_search(name))
 
 
 def _check_gates(causes: Causes, spec: Mapping[str, Any], path: FieldPath) -> None:

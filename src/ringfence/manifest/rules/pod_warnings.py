@@ -88,6 +88,10 @@ def _old_volumes(spec: Mapping[str, Any], path: FieldPath) -> Iterator[str]:
         for kind, message in _OLD_VOLUMES.items():
             if kind in volume:
                 yield f"{field_text((*path, index, kind))}: {message}"
+    for volume in spec.get("volumes", ()):
+        if "projected" in volume and not volume["projected"].get("sources"):
+            name = quote(volume.get("name", ""))
+            yield f"volume {name} (Projected) has no sources provided"
 
 
 def _repeated(
