@@ -69,8 +69,9 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
             accepted = _judged(thing, options, warnings)
             things += [(kind, accepted)] if accepted else []
         elif kind is not None:
-            thing.at("apiVersion").text()
-            others[item.document][item.path] = thing
+            thing.text("apiVersion")
+            if item.document.duplicates:
+                others[item.document][item.path] = thing
             things.append((kind, thing))
         else:
             skipped[other_kind(thing)] += 1
@@ -119,8 +120,7 @@ def _judged(thing: Field, options: Options, warnings: list[Problem]) -> Field | 
     answer = judge(item, options)
     if answer is None:
         raise RingfenceBug(f"{thing.position}: {item.kind} is not judged")
-    place = str(thing.position)
-    warnings += (Problem(place, text) for text in answer.warnings)
+    warnings += (Problem(str(thing.position), text) for text in answer.warnings)
     if answer.object is None:
         thing.problems.extend(_refusal(answer, thing))
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.errors import Problem
 from ringfence.manifest.reader import Item, Path
@@ -49,7 +49,8 @@ class Field(NamedTuple):
 
     Reading it as the wrong type adds to ``problems`` and gives what an absent
     field would give, so that every problem of an object is found in one pass.
-    Null reads as absent, as the API server has it.
+    Null reads as absent, as the API server has it. ``keys`` lead to a field
+    inside: a Field of its own is made for it only where something is wrong.
     """
 
     item: Item
@@ -90,75 +91,113 @@ class Field(NamedTuple):
         """Return the value as an object, empty where absent."""
         if isinstance(self.value, dict):
             return self.value
-        self._wrong_type("an object")
+        self._refuse((), "an object")
         return {}
 
-    def entries(self) -> Iterator[Field]:
-        """Yield the entries of a list, none where absent."""
-        if isinstance(self.value, list):
-            for index, value in enumerate(self.value):
-                yield self.step(index, value)
-        else:
-            self._wrong_type("a list")
+    def entries(self, *keys: str) -> list[Field]:
+        """Return the entries of a list, none where absent."""
+        value = _under(self.value, keys)
+        if isinstance(value, list):
+            item, problems, _, path = self
+            return [
+                Field(item, problems, entry, (*path, *keys, index))
+                for index, entry in enumerate(value)
+            ]
+        if value is not None:
+            self._refuse(keys, "a list")
+        return []
 
-    def text(self) -> str:
+    def text(self, *keys: str) -> str:
         """Return the value as a string, empty where absent."""
-        if isinstance(self.value, str):
-            return self.value
-        hint = ""
-        if isinstance(self.value, bool | int | float):
-            hint = f'quote it: "{str(self.value).lower()}"'
-        self._wrong_type("a string", hint)
+        value = _under(self.value, keys)
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            scalar = isinstance(value, bool | int | float)
+            hint = f'quote it: "{str(value).lower()}"' if scalar else ""
+            self._refuse(keys, "a string", hint)
         return ""
 
-    def integer(self, low: int, high: int) -> int | None:
+    def integer(self, low: int, high: int, *keys: str) -> int | None:
         """Return the value as a whole number of [low, high], None where absent."""
-        value = self.value
-        if not isinstance(value, int) or isinstance(value, bool):
+        value = _under(self.value, keys)
+        if isinstance(value, int) and not isinstance(value, bool):
+            if low <= value <= high:
+                return value
+            message = f"must be between {low} and {high}, found {value}"
+            self.at(*keys).complain(message)
+        elif value is not None:
             hint = "write it without quotes" if isinstance(value, str) else ""
-            self._wrong_type("a whole number", hint)
-            return None
-        if not low <= value <= high:
-            self.complain(f"must be between {low} and {high}, found {value}")
-            return None
-        return value
-
-    def flag(self) -> bool:
-        """Return the value as a boolean, False where absent."""
-        if isinstance(self.value, bool):
-            return self.value
-        self._wrong_type("true or false")
-        return False
-
-    def word(self, words: tuple[str, ...], default: str) -> str:
-        """Return the value as one of these words; absent and empty give ``default``."""
-        text = self.text()
-        if not text or text in words:
-            return text or default
-        self.complain(f'must be one of {", ".join(words)}, found "{text}"')
-        return default
-
-    def labels(self) -> Labels:
-        """Return the value as a map of strings; a null value is the empty string."""
-        return {
-            key: value if isinstance(value, str) else self.step(key, value).text()
-            for key, value in self.mapping().items()
-        }
-
-    def address(self) -> IPAddress | None:
-        """Return the value as an IP address, None where absent or empty."""
-        text = self.text()
-        if not text:
-            return None
-        try:
-            if "%" not in text:
-                return ip_address(text)
-        except ValueError:
-            pass
-        self.complain(f'must be an IP address, found "{text}"')
+            self._refuse(keys, "a whole number", hint)
         return None
 
-    def _wrong_type(self, wanted: str, hint: str = "") -> None:
-        if self.value is not None:
-            found = _TYPE_WORDS.get(type(self.value), "something else")
-            self.complain(f"must be {wanted}, found {found}", hint)
+    def flag(self, *keys: str) -> bool:
+        """Return the value as a boolean, False where absent."""
+        value = _under(self.value, keys)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self._refuse(keys, "true or false")
+        return False
+
+    def word(self, words: tuple[str, ...], default: str, *keys: str) -> str:
+        """Return the value as one of these words; absent and empty give ``default``."""
+        text = self.text(*keys)
+        if not text or text in words:
+            return text or default
+        told = ", ".join(words)
+        self.at(*keys).complain(f'must be one of {told}, found "{text}"')
+        return default
+
+    def labels(self, *keys: str) -> Labels:
+        """Return the value as a map of strings; a null value is the empty string."""
+        value = _under(self.value, keys)
+        if isinstance(value, dict):
+            if all(isinstance(text, str) for text in value.values()):
+                return value
+            field = self.at(*keys)
+            return {key: field.text(key) for key in value}
+        if value is not None:
+            self._refuse(keys, "an object")
+        return {}
+
+    def address(self, *keys: str) -> IPAddress | None:
+        """Return the value as an IP address, None where absent or empty."""
+        text = self.text(*keys)
+        if not text:
+            return None
+        found = _address(text)
+        if found is None:
+            self.at(*keys).complain(f'must be an IP address, found "{text}"')
+        return found
+
+    def _refuse(self, keys: tuple[str, ...], wanted: str, hint: str = "") -> None:
+        """Complain about what is of the wrong type under the keys, or on the way."""
+        field = self.at(*keys)
+        if field.value is not None:
+            found = _TYPE_WORDS.get(type(field.value), "something else")
+            field.complain(f"must be {wanted}, found {found}", hint)
+
+
+_NO_WAY: Final = object()
+
+
+def _under(value: object, keys: tuple[str, ...]) -> object:
+    """Return what stands under the keys, ``_NO_WAY`` where they lead into no object."""
+    for key in keys:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif value is None:
+            return None
+        else:
+            return _NO_WAY
+    return value
+
+
+@lru_cache(maxsize=1 << 10)
+def _address(text: str) -> IPAddress | None:
+    """Return the address, None where the text is none; a pod says its own twice."""
+    try:
+        return None if "%" in text else ip_address(text)
+    except ValueError:
+        return None

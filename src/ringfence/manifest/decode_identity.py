@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ _GROUPS: Mapping[str, frozenset[str]] = {
 """The kinds that a verdict reads and the API groups that have served them."""
 
 _KNOWN_GROUPS = frozenset[str]().union(*_GROUPS.values())
-_CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
+CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
 
 _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_PART}(\.{_PART})*")
@@ -95,13 +96,13 @@ def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Name
     named: list[Named] = []
     unnamed: list[Named] = []
     for kind, thing in things:
-        meta = thing.at("metadata")
-        namespace = "" if kind in _CLUSTER_SCOPED else _namespace(meta, default)
-        if meta.at("name").text() or not meta.at("generateName").text():
-            name = _name(meta.at("name"), kind)
+        namespace = "" if kind in CLUSTER_SCOPED else _namespace(thing, default)
+        name = thing.text("metadata", "name")
+        if name or not thing.text("metadata", "generateName"):
+            _refuse_name(thing, name, kind)
             named.append(Named(kind, ObjectKey(namespace, name), thing))
         else:
-            stem = _stem(meta.at("generateName"))
+            stem = _stem(thing.at("metadata", "generateName"))
             unnamed.append(Named(kind, ObjectKey(namespace, stem), thing))
     taken = _refuse_twins(named)
     series: dict[tuple[str, ObjectKey], Iterator[ObjectKey]] = {}
@@ -138,31 +139,31 @@ def _stem(written: Field) -> str:
     return stem
 
 
-def _name(written: Field, kind: str) -> str:
-    name = written.text()
+def _refuse_name(thing: Field, name: str, kind: str) -> None:
+    """Complain where this is no name for an object, or none is written."""
     pattern = _LABEL if kind == "Namespace" else _SUBDOMAIN
-    if not name:
-        if written.absent or written.value == "":
-            written.complain("a name is missing")
-        return ""
-    if not pattern.fullmatch(name):
+    if pattern.fullmatch(name):
+        return
+    written = thing.at("metadata", "name")
+    if name:
         written.complain(
             f'"{name}" is no name: lower case letters, digits and "-"'
             + (", at most 63" if pattern is _LABEL else ' or ".", at most 253')
         )
-    return name
+    elif written.absent or written.value == "":
+        written.complain("a name is missing")
 
 
+@lru_cache(maxsize=1 << 10)
 def is_namespace_name(text: str) -> bool:
     """Whether a namespace can be called so (RFC 1123 label)."""
     return _LABEL.fullmatch(text) is not None
 
 
-def _namespace(meta: Field, default: str) -> str:
-    written = meta.at("namespace")
-    name = written.text()
+def _namespace(thing: Field, default: str) -> str:
+    name = thing.text("metadata", "namespace")
     if name and not is_namespace_name(name):
-        written.complain(
+        thing.at("metadata", "namespace").complain(
             f'"{name}" is no namespace: lower case letters, digits and "-", at most 63'
         )
     return name or default

@@ -8,6 +8,7 @@ tells those of the others, and finding them takes longer than all the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ringfence.manifest.decode_fields import Field
 from ringfence.manifest.decode_selector import decode_selector, equality_selector
@@ -26,7 +27,8 @@ from ringfence.model.workload import (
     Workload,
 )
 
-_PROTOCOLS = tuple(protocol.value for protocol in PORT_PROTOCOLS)
+_PROTOCOLS = {protocol.value: protocol for protocol in PORT_PROTOCOLS}
+_PROTOCOL_WORDS = tuple(_PROTOCOLS)
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _NODE_ADDRESSES = frozenset({"InternalIP", "ExternalIP"})
@@ -51,25 +53,24 @@ def decode_namespace(namespace: Field, name: str) -> Namespace:
 
 def decode_node(node: Field, name: str) -> Node:
     """Return the node with its internal and external addresses."""
-    entries = [
-        entry.at("address")
-        for entry in node.at("status", "addresses").entries()
-        if entry.at("type").text() in _NODE_ADDRESSES
+    addresses = [
+        entry.address("address")
+        for entry in node.entries("status", "addresses")
+        if entry.text("type") in _NODE_ADDRESSES
     ]
-    return Node(name, _labels(node), _addresses(entries))
+    return Node(name, _labels(node), _distinct(addresses))
 
 
 def decode_pod(pod: Field, key: ObjectKey) -> Pod:
     """Return the pod; an unsaid address, port list, node or phase stays unknown."""
-    status = pod.at("status")
     return Pod(
         key=key,
         labels=_labels(pod),
         addresses=_pod_addresses(pod),
-        ports=_container_ports(pod.at("spec")),
-        node=pod.at("spec", "nodeName").text() or None,
-        host_network=pod.at("spec", "hostNetwork").flag(),
-        phase=status.at("phase").word(_PHASES, "") or None,
+        ports=_container_ports(pod, "spec"),
+        node=pod.text("spec", "nodeName") or None,
+        host_network=pod.flag("spec", "hostNetwork"),
+        phase=pod.word(_PHASES, "", "status", "phase") or None,
         owner=_owner(pod),
     )
 
@@ -77,15 +78,15 @@ def decode_pod(pod: Field, key: ObjectKey) -> Pod:
 def decode_service(service: Field, key: ObjectKey) -> Service:
     """Return the Service; a target port that is not written is the port itself."""
     spec = service.at("spec")
-    addresses = [spec.at("clusterIP"), *spec.at("clusterIPs").entries()]
+    addresses = [spec.at("clusterIP"), *spec.entries("clusterIPs")]
     headless = any(entry.text() == "None" for entry in addresses)
-    ports = (_service_port(entry) for entry in spec.at("ports").entries())
+    ports = (_service_port(entry) for entry in spec.entries("ports"))
     return Service(
         key=key,
-        type=spec.at("type").word(_SERVICE_TYPES, "ClusterIP"),
-        selector=spec.at("selector").labels() or None,
+        type=spec.word(_SERVICE_TYPES, "ClusterIP", "type"),
+        selector=spec.labels("selector") or None,
         ports=tuple(port for port in ports if port is not None),
-        cluster_ips=() if headless else _addresses(addresses),
+        cluster_ips=() if headless else _distinct(a.address() for a in addresses),
         headless=headless,
     )
 
@@ -93,13 +94,12 @@ def decode_service(service: Field, key: ObjectKey) -> Service:
 def decode_workload(workload: Field, kind: str, key: ObjectKey) -> Workload:
     """Return the pod template and the number of pods that it stands for."""
     written = workload.at(*_TEMPLATE.get(kind, ("spec", "template")))
-    spec = written.at("spec")
     template = Pod(
         key=key,
         labels=_labels(written),
-        ports=_container_ports(spec),
-        node=spec.at("nodeName").text() or None,
-        host_network=spec.at("hostNetwork").flag(),
+        ports=_container_ports(written, "spec"),
+        node=written.text("spec", "nodeName") or None,
+        host_network=written.flag("spec", "hostNetwork"),
         owner=Owner(kind, key.name),
     )
     return Workload(
@@ -114,24 +114,24 @@ def decode_workload(workload: Field, kind: str, key: ObjectKey) -> Workload:
 
 
 def _labels(thing: Field) -> Labels:
-    return thing.at("metadata", "labels").labels()
+    return thing.labels("metadata", "labels")
 
 
 def _owner(thing: Field) -> Owner | None:
     """Return the controller among the owners, else the first of them."""
     first: Owner | None = None
-    for entry in thing.at("metadata", "ownerReferences").entries():
-        owner = Owner(entry.at("kind").text(), entry.at("name").text())
-        if entry.at("controller").flag():
+    for entry in thing.entries("metadata", "ownerReferences"):
+        owner = Owner(entry.text("kind"), entry.text("name"))
+        if entry.flag("controller"):
             return owner
         first = first or owner
     return first
 
 
-def _addresses(entries: Iterable[Field]) -> tuple[IPAddress, ...]:
+def _distinct(addresses: Iterable[IPAddress | None]) -> tuple[IPAddress, ...]:
     """Return the distinct addresses in the order written."""
-    found = (entry.address() for entry in entries)
-    return tuple(dict.fromkeys(address for address in found if address is not None))
+    found = tuple(address for address in addresses if address is not None)
+    return found if len(found) < 2 else tuple(dict.fromkeys(found))  # noqa: PLR2004 - one is distinct
 
 
 def _pod_addresses(pod: Field) -> tuple[IPAddress, ...]:
@@ -140,61 +140,72 @@ def _pod_addresses(pod: Field) -> tuple[IPAddress, ...]:
     That is what the API server makes of such a status. A pod in its node's
     network has the node's addresses, said in ``hostIPs`` if not in its own.
     """
-    status = pod.at("status")
-    single = _addresses([status.at("podIP")])
-    several = _addresses(entry.at("ip") for entry in status.at("podIPs").entries())
-    if single and single != several[:1]:
-        return single
-    if several or not pod.at("spec", "hostNetwork").flag():
+    single = pod.address("status", "podIP")
+    entries = pod.entries("status", "podIPs")
+    several = _distinct([entry.address("ip") for entry in entries])
+    if single is not None and several[:1] != (single,):
+        return (single,)
+    if several or not pod.flag("spec", "hostNetwork"):
         return several
-    hosts = [entry.at("ip") for entry in status.at("hostIPs").entries()]
-    return _addresses([status.at("hostIP"), *hosts])
+    hosts = [entry.address("ip") for entry in pod.entries("status", "hostIPs")]
+    return _distinct([pod.address("status", "hostIP"), *hosts])
 
 
-def _container_ports(spec: Field) -> tuple[ContainerPort, ...] | None:
+def _container_ports(thing: Field, spec: str) -> tuple[ContainerPort, ...] | None:
     """Return the ports that stay open while the pod runs, None where unknown.
 
     Init containers count if they restart: those are sidecars (KEP-753).
     """
-    containers = list(spec.at("containers").entries())
+    containers = thing.entries(spec, "containers")
     sidecars = [
         container
-        for container in spec.at("initContainers").entries()
-        if container.at("restartPolicy").text() == "Always"
+        for container in thing.entries(spec, "initContainers")
+        if container.text("restartPolicy") == "Always"
     ]
     if not containers:
         return None
-    ports = (
+    ports = [
         _container_port(entry)
         for container in containers + sidecars
-        for entry in container.at("ports").entries()
-    )
-    return tuple(port for port in ports if port is not None)
+        for entry in container.entries("ports")
+    ]
+    return tuple([port for port in ports if port is not None])
 
 
 def _container_port(entry: Field) -> ContainerPort | None:
-    number = _port_number(entry.at("containerPort"))
-    protocol = Protocol(entry.at("protocol").word(_PROTOCOLS, "TCP"))
-    name = entry.at("name").text() or None
-    return None if number is None else ContainerPort(number, protocol, name)
+    number = _port_number(entry, "containerPort")
+    protocol = _protocol(entry)
+    name = entry.text("name") or None
+    return None if number is None else _port(number, protocol, name)
 
 
-def _port_number(written: Field) -> int | None:
-    if written.absent:
-        written.complain("a port number is missing")
-    return written.integer(1, _LAST_PORT)
+@lru_cache(maxsize=1 << 10)
+def _port(number: int, protocol: Protocol, name: str | None) -> ContainerPort:
+    """Return the port; pods declare the same few, which are one object then."""
+    return ContainerPort(number, protocol, name)
+
+
+def _protocol(entry: Field) -> Protocol:
+    return _PROTOCOLS[entry.word(_PROTOCOL_WORDS, "TCP", "protocol")]
+
+
+def _port_number(entry: Field, key: str) -> int | None:
+    number = entry.integer(1, _LAST_PORT, key)
+    if number is None and entry.at(key).absent:
+        entry.at(key).complain("a port number is missing")
+    return number
 
 
 def _service_port(entry: Field) -> ServicePort | None:
-    number = _port_number(entry.at("port"))
+    number = _port_number(entry, "port")
     if number is None:
         return None
-    node_port = entry.at("nodePort").integer(0, _LAST_PORT)
+    node_port = entry.integer(0, _LAST_PORT, "nodePort")
     return ServicePort(
         port=number,
         target=_target(entry.at("targetPort")) or number,
-        protocol=Protocol(entry.at("protocol").word(_PROTOCOLS, "TCP")),
-        name=entry.at("name").text() or None,
+        protocol=_protocol(entry),
+        name=entry.text("name") or None,
         node_port=node_port or None,
     )
 
@@ -209,8 +220,8 @@ def _target(written: Field) -> int | str | None:
 def _replicas(workload: Field, kind: str) -> int | None:
     if kind == "DaemonSet":
         return None
-    written = workload.at(*_COUNT.get(kind, ("spec", "replicas")))
-    count = written.integer(0, _LAST_INT32)
+    written = _COUNT.get(kind, ("spec", "replicas"))
+    count = workload.integer(0, _LAST_INT32, *written)
     return 1 if count is None else count
 
 

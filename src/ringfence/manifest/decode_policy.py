@@ -23,7 +23,7 @@ def decode_policy(policy: Field, key: ObjectKey) -> NetworkPolicy:
     written; an entry that was null there takes the place of its list.
     """
     spec = policy.at("spec")
-    types = spec.at("policyTypes").entries()
+    types = spec.entries("policyTypes")
     return NetworkPolicy(
         key=key,
         pod_selector=decode_selector(spec.at("podSelector")),
@@ -32,7 +32,7 @@ def decode_policy(policy: Field, key: ObjectKey) -> NetworkPolicy:
         ),
         ingress=_rules(spec.at("ingress"), Direction.INGRESS),
         egress=_rules(spec.at("egress"), Direction.EGRESS),
-        labels=policy.at("metadata", "labels").labels(),
+        labels=policy.labels("metadata", "labels"),
         position=policy.position,
     )
 
@@ -41,7 +41,7 @@ def _rules(rules: Field, direction: Direction) -> tuple[Rule, ...]:
     return tuple(
         Rule(
             peers=tuple(map(_peer, rule.at(_PEERS[direction]).entries())) or None,
-            ports=tuple(map(_port, rule.at("ports").entries())) or None,
+            ports=tuple(map(_port, rule.entries("ports"))) or None,
             position=rule.position,
         )
         for rule in rules.entries()
@@ -61,7 +61,7 @@ def _peer(peer: Field) -> Peer:
 
 def _block(block: Field) -> IPBlock | None:
     cidr = _network(block.at("cidr"))
-    excepted = map(_network, block.at("except").entries())
+    excepted = map(_network, block.entries("except"))
     if cidr is None:
         return None
     return IPBlock(cidr, tuple(hole for hole in excepted if hole is not None))
@@ -98,7 +98,7 @@ def _port(port: Field) -> PolicyPort:
     number = port.at("port").value
     end = port.at("endPort").value
     return PolicyPort(
-        protocol=Protocol(port.at("protocol").word(_PROTOCOLS, "TCP")),
+        protocol=Protocol(port.word(_PROTOCOLS, "TCP", "protocol")),
         port=number if isinstance(number, int | str) else None,
         end_port=end if isinstance(end, int) else None,
         position=port.position,

@@ -17,8 +17,8 @@ _WITH_VALUES = frozenset({Operator.IN, Operator.NOT_IN})
 
 def decode_selector(field: Field) -> LabelSelector:
     """Return the selector written here; an absent one has no requirements."""
-    requirements = _equalities(field.at("matchLabels").labels())
-    for entry in field.at("matchExpressions").entries():
+    requirements = _equalities(field.labels("matchLabels"))
+    for entry in field.entries("matchExpressions"):
         requirement = _expression(entry)
         if requirement is not None:
             requirements.append(requirement)
@@ -38,8 +38,8 @@ def _equalities(labels: Labels) -> list[Requirement]:
 
 
 def _expression(entry: Field) -> Requirement | None:
-    key = entry.at("key").text()
-    values = frozenset(value.text() for value in entry.at("values").entries())
+    key = entry.text("key")
+    values = frozenset(value.text() for value in entry.entries("values"))
     written = entry.at("operator")
     operator = _OPERATORS.get(written.text())
     if operator is None:

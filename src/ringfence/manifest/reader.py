@@ -13,13 +13,12 @@ from typing import Any
 
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.jsontext import json_documents
+from ringfence.manifest.places import Places
 from ringfence.manifest.yamltext import (
     Duplicate,
     Found,
-    Mark,
     Path,
     Refused,
-    places,
     yaml_documents,
 )
 from ringfence.model.meta import Position
@@ -30,7 +29,6 @@ _SEPARATOR = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?\r?(?:\n|\Z))*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +46,27 @@ class Unreadable(Problem):
 class Document:
     """One document of a source; ``value`` is plain JSON data, shared where aliased.
 
-    ``text`` holds the document as its ``nth``, ``first_line`` is the 0-based
-    line of the source where the text begins, ``told_line`` the one that the API
-    server would call its first, which gets the document without its separator.
+    ``text`` holds the document, ``first_line`` is the 0-based line of the source
+    where the text begins, ``told_line`` the one that the API server would call
+    its first, which gets the document without its separator.
     """
 
     source: str
     index: int
     value: object
     text: bytes = field(repr=False)
-    nth: int = 0
     first_line: int = 0
     told_line: int = 0
-    is_json: bool = False
     duplicates: tuple[Duplicate, ...] = ()
-    begin: Mark = (0, 0)
-    _places: dict[Path, tuple[Mark, Mark]] = field(default_factory=dict, repr=False)
+    places: Places = field(default=Places(""), repr=False)
 
     def position(self, path: Path = ()) -> Position:
         """Return where the value at this path, or its nearest ancestor, stands."""
-        return self._position(self._place(path)[1])
+        return self.places.position(path)
 
     def key_position(self, path: Path) -> Position:
         """Return where the key (or the list entry) at this path is written."""
-        return self._position(self._place(path)[0])
-
-    def _position(self, mark: Mark) -> Position:
-        return Position(self.source, self.first_line + mark[0] + 1, mark[1] + 1)
-
-    def _place(self, path: Path) -> tuple[Mark, Mark]:
-        if not path:
-            return self.begin, self.begin
-        if not self._places:
-            text = self.text.decode()
-            if self.is_json:
-                text = _SURROGATE.sub(r"\\u003f", text)
-            self._places.update(places(text, self.nth))
-        while path and path not in self._places:
-            path = path[:-1]
-        return self._places.get(path, (self.begin, self.begin))
+        return self.places.key_position(path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,12 +174,12 @@ class _Chunk:
                     index=index,
                     value=value,
                     text=self.text,
-                    nth=nth,
                     first_line=self.first_line,
                     told_line=self.told_line,
-                    is_json=is_json,
                     duplicates=duplicates,
-                    begin=begin,
+                    places=Places(
+                        self.source, self.text, nth, self.first_line, begin, is_json
+                    ),
                 )
                 index += 1
 

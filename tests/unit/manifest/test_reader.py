@@ -268,8 +268,8 @@ def test_a_position_points_at_the_text_of_its_value(
     assert document.value == tree
     lines = text.splitlines()
     for path, leaf in leaf_paths(tree):
-        _, line, column = document.position(path)
-        assert lines[line - 1][column - 1 :].lstrip('"').startswith(leaf)
+        at = document.position(path)
+        assert lines[at.line - 1][at.column - 1 :].lstrip('"').startswith(leaf)
 
 
 @given(st.binary(max_size=60))
