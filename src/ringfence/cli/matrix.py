@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ringfence.cli.asking import load_compiled
 from ringfence.cli.options import Exit, Inputs, cluster_options, output_option
 
+if TYPE_CHECKING:
+    from ringfence.analysis.focus import Focus
+    from ringfence.analysis.matrix import By
+    from ringfence.engine.compiled import Compiled
+    from ringfence.model.cluster import Cluster
+    from ringfence.model.flow import End
+    from ringfence.sets.conns import ConnSet
+
 GROUPINGS = ("pod", "workload", "class", "namespace")
-FORMATS = ("text", "json", "svg")
+TABLES = ("text", "wide", "json", "csv", "md")
+PICTURES = ("dot", "mermaid", "svg", "html")
+
+
+class _Asked(NamedTuple):
+    """What a command line asks of a cluster."""
+
+    by: By | None
+    focus: Focus
+    output: str
+    theme: str
 
 
 @click.command(short_help="Who can talk to whom, all at once")
 @click.option(
     "--by",
     type=click.Choice(GROUPINGS),
-    help="What a row is.  [default: pod in json, else class]",
+    help="What a row is.  [default: pod in json and csv, else class]",
 )
+@click.option("--from", "source", metavar="FROM", help="Only flows from this endpoint.")
+@click.option("--to", "target", metavar="TO", help="Only flows to this endpoint.")
+@click.option("--port", metavar="PORT[/PROTO]", help="Only flows to this port.")
 @click.option(
     "--theme",
     type=click.Choice(["auto", "light", "dark"]),
@@ -27,31 +50,132 @@ FORMATS = ("text", "json", "svg")
     help="Colours of svg and html; auto follows the reader's.",
 )
 @cluster_options
-@output_option(*FORMATS)
-def matrix(by: str | None, theme: str, *, inputs: Inputs, output: str) -> int:
+@output_option(*TABLES, *PICTURES)
+def matrix(  # noqa: PLR0913 - one argument an option, as click has it
+    by: str | None,
+    source: str | None,
+    target: str | None,
+    port: str | None,
+    theme: str,
+    *,
+    inputs: Inputs,
+    output: str,
+) -> int:
     """Print which endpoint can reach which, and on which ports.
 
     Rows are sources, columns destinations. A class is the pods that no policy
     can tell apart; the world outside is split only where ipBlocks split it.
-    """
-    from ringfence.analysis.matrix import By  # noqa: PLC0415 - quick help
-    from ringfence.analysis.matrix import matrix as compute  # noqa: PLC0415
-    from ringfence.report.matrixdoc import matrix_chunks  # noqa: PLC0415
-    from ringfence.report.matrixtext import matrix_lines  # noqa: PLC0415
 
-    grouping = By(by or ("pod" if output == "json" else "class"))
+    \b
+    text, wide   a table; wide has long lists of ports in their cells
+    json, csv    for programs; csv has one row for each pair with a flow
+    md           a table for a review's comment
+    svg, html    a diagram; html is one page with the matrix and why on a click
+    dot, mermaid the diagram for other programs that draw
+    """  # noqa: D301 - click's mark for a paragraph to be left as it is
+    from ringfence.analysis.focus import Focus  # noqa: PLC0415 - quick help
+    from ringfence.analysis.matrix import By  # noqa: PLC0415
+
+    conns = None if port is None else _conns(port)
     compiled = load_compiled(inputs)
-    found = compute(compiled, grouping)
-    if output == "json":
-        for chunk in matrix_chunks(found):
-            sys.stdout.write(chunk)
-        click.echo()
-    elif output == "svg":
-        from ringfence.report.picturing import picture  # noqa: PLC0415
-        from ringfence.report.svg import svg_document  # noqa: PLC0415
-
-        click.echo(svg_document(picture(compiled, found), theme), nl=False)
-    else:
-        for line in matrix_lines(found):
-            click.echo(line)
+    sources, targets = (
+        None if text is None else _ends(option, text, compiled.cluster, inputs)
+        for option, text in (("--from", source), ("--to", target))
+    )
+    asked_for = (("from", source), ("to", target), ("on port", port))
+    words = " ".join(f"{word} {text}" for word, text in asked_for if text is not None)
+    focus = Focus(sources, targets, conns, words)
+    asked = _Asked(By(by) if by else None, focus, output, theme)
+    pieces = _drawn if output in PICTURES else _listed
+    for piece in pieces(compiled, asked):
+        sys.stdout.write(piece)
     return Exit.OK
+
+
+def _conns(text: str) -> ConnSet:
+    """Return what ``--port`` asks about; raises InputError."""
+    from ringfence.engine.reference import (  # noqa: PLC0415 - quick help
+        ReferenceSyntaxError,
+        parse_port,
+    )
+    from ringfence.errors import InputError, Problem  # noqa: PLC0415
+    from ringfence.model.flow import Protocol  # noqa: PLC0415
+    from ringfence.sets.conns import EVERY_PORT, conn_set  # noqa: PLC0415
+
+    try:
+        found = parse_port(text)
+    except ReferenceSyntaxError as error:
+        raise InputError([Problem("--port", str(error))]) from None
+    protocol = found.protocol or Protocol.TCP
+    if isinstance(found.port, str) or not protocol.has_ports:
+        hint = "a port's name means another number at each pod"
+        raise InputError([Problem("--port", f"{text!r} is no number", "", hint)])
+    ranges = EVERY_PORT if found.port is None else ((found.port, found.port),)
+    return conn_set({protocol.value: ranges}, other=False)
+
+
+def _ends(option: str, text: str, cluster: Cluster, inputs: Inputs) -> tuple[End, ...]:
+    """Return the ends that a reference names; raises InputError."""
+    from ringfence.engine.reference import (  # noqa: PLC0415 - quick help
+        ReferenceSyntaxError,
+        parse_reference,
+    )
+    from ringfence.engine.resolve import UnknownEndpointError, members  # noqa: PLC0415
+    from ringfence.errors import InputError, Problem  # noqa: PLC0415
+    from ringfence.model.flow import NodeEnd  # noqa: PLC0415
+
+    try:
+        ends = members(cluster, parse_reference(text, inputs.namespace))
+    except (ReferenceSyntaxError, UnknownEndpointError) as error:
+        raise InputError([Problem(option, str(error))]) from None
+    shown = tuple(end for end in ends if not isinstance(end, NodeEnd))
+    if not shown:
+        what = "a node is no endpoint of a matrix" if ends else "it stands for no pod"
+        raise InputError([Problem(option, f"{text}: {what}")])
+    return shown
+
+
+def _listed(compiled: Compiled, asked: _Asked) -> Iterator[str]:
+    """Yield a table as pieces of text."""
+    from ringfence.analysis.focus import focused  # noqa: PLC0415 - quick help
+    from ringfence.analysis.matrix import By  # noqa: PLC0415
+    from ringfence.analysis.matrix import matrix as compute  # noqa: PLC0415
+    from ringfence.report import matrixdoc, matrixlists, matrixtext  # noqa: PLC0415
+
+    by = asked.by or (By.POD if asked.output in {"json", "csv"} else By.CLASS)
+    table = focused(compute(compiled, by), compiled.cluster, asked.focus)
+    match asked.output:
+        case "json":
+            yield from matrixdoc.matrix_chunks(table)
+            yield "\n"
+            return
+        case "csv":
+            lines = matrixlists.csv_lines(table)
+        case "md":
+            lines = matrixlists.markdown_lines(table)
+        case output:
+            lines = matrixtext.matrix_lines(table, wide=output == "wide")
+    for line in lines:
+        yield f"{line}\n"
+
+
+def _drawn(compiled: Compiled, asked: _Asked) -> Iterator[str]:
+    """Yield a diagram as pieces of text."""
+    from ringfence.report.diagram import diagram  # noqa: PLC0415 - quick help
+
+    table, picture = diagram(compiled, asked.by, asked.focus)
+    match asked.output:
+        case "svg":
+            from ringfence.report.svg import svg_document  # noqa: PLC0415
+
+            yield svg_document(picture, asked.theme)
+        case "html":
+            from ringfence.report.html import html_document  # noqa: PLC0415
+
+            yield html_document(compiled, table, picture, asked.theme)
+        case output:
+            from ringfence.report.graphs import dot_lines, mermaid_lines  # noqa: PLC0415
+
+            lines = dot_lines if output == "dot" else mermaid_lines
+            for line in lines(picture):
+                yield f"{line}\n"

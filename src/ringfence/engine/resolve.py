@@ -84,7 +84,7 @@ def resolve(
     sources = _group(cluster, source)
     targets = _group(cluster, destination)
     if sources.service is not None:
-        sources = _Group(_service_ends(cluster, sources.service), many=True)
+        sources = _Group(members(cluster, source), many=True)
     reached, unresolved = _targets(cluster, targets, port)
     flows = tuple(
         Flow(end, target.end, target.protocol, target.port)
@@ -97,6 +97,12 @@ def resolve(
     via = tuple(dict.fromkeys(target.via for target in reached if target.via))
     many = sources.many or targets.many
     return Question(others or flows, unresolved, many, via)
+
+
+def members(cluster: Cluster, reference: Reference) -> tuple[End, ...]:
+    """Return the ends that a reference stands for. Raises UnknownEndpointError."""
+    group = _group(cluster, reference)
+    return _service_ends(cluster, group.service) if group.service else group.ends
 
 
 def _to_itself(flow: Flow) -> bool:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ringfence.analysis.matrix import Cell, Endpoint, Matrix
+from ringfence.analysis.focus import Part, Table
+from ringfence.analysis.matrix import Cell, Endpoint
 from ringfence.model.flow import PORT_PROTOCOLS
 from ringfence.sets.conns import ConnSet
 
@@ -14,12 +15,13 @@ SCHEMA = "ringfence/matrix/v1"
 PROTOCOLS = tuple(protocol.value for protocol in PORT_PROTOCOLS)
 
 
-def matrix_chunks(matrix: Matrix) -> Iterator[str]:
+def matrix_chunks(matrix: Table) -> Iterator[str]:
     """Yield the document as pieces of JSON text; a flow it does not list is denied.
 
-    A row at a time, so that a large matrix is never held as one text.
+    Of a part only flows within its ``focus`` are spoken of. A row at a time, so
+    that a large matrix is never held as one text.
     """
-    head = {"schema": SCHEMA, "by": matrix.by.value}
+    head = {"schema": SCHEMA, "by": matrix.by.value, **_focus(matrix)}
     endpoints = [_endpoint(endpoint) for endpoint in matrix.endpoints]
     yield json.dumps({**head, "endpoints": endpoints})[:-1]
     for member, undecided in (("flows", False), ("undecided", True)):
@@ -30,6 +32,20 @@ def matrix_chunks(matrix: Matrix) -> Iterator[str]:
             lead = ", "
         yield "]"
     yield "}"
+
+
+def _focus(matrix: Table) -> dict[str, Any]:
+    """Return what a part speaks of: endpoints by id, ``null`` for any; ports."""
+    if not isinstance(matrix, Part):
+        return {}
+    focus = matrix.focus
+    ids = [endpoint.id for endpoint in matrix.endpoints]
+    document = {
+        "from": focus.sources and [ids[row] for row in matrix.sources],
+        "to": focus.targets and [ids[column] for column in matrix.targets],
+        "ports": "all" if focus.conns is None else ports_document(focus.conns),
+    }
+    return {"focus": document}
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -51,7 +67,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _flows(matrix: Matrix, *, undecided: bool) -> Iterator[str]:
+def _flows(matrix: Table, *, undecided: bool) -> Iterator[str]:
     if undecided and matrix.decided:
         return
     ids = [json.dumps(endpoint.id) for endpoint in matrix.endpoints]

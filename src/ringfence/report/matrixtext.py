@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ringfence.analysis.matrix import Cell, Endpoint, Matrix
+from ringfence.analysis.focus import Table, axes
+from ringfence.analysis.matrix import Cell, Endpoint
 from ringfence.report.matrixdoc import PROTOCOLS
 from ringfence.report.table import table
 from ringfence.sets.conns import EVERY_PORT, ConnSet
@@ -38,29 +39,40 @@ def _range_words(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def matrix_lines(matrix: Matrix) -> Iterator[str]:
-    """Yield the lines of the table, its notes and its legend."""
-    notes: dict[str, str] = {}
+def matrix_lines(matrix: Table, *, wide: bool = False) -> Iterator[str]:
+    """Yield the lines of the table, its notes and its legend.
+
+    ``wide``: long lists of ports stand in their cells.
+    """
+    notes: dict[str, str] | None = None if wide else {}
     numbers = [f"[{index}]" for index in range(1, len(matrix.endpoints) + 1)]
+    sources, targets = axes(matrix)
+    header = [numbers[target] for target in targets]
     rows = [
-        [number, _endpoint_words(endpoint), *_row_words(matrix, row, notes)]
-        for row, (number, endpoint) in enumerate(
-            zip(numbers, matrix.endpoints, strict=True)
-        )
+        [
+            numbers[source],
+            _endpoint_words(matrix.endpoints[source]),
+            *_row_words(matrix, source, targets, notes),
+        ]
+        for source in sources
     ]
-    yield from table(["", "FROM \\ TO", *numbers], rows)
+    yield from table(["", "FROM \\ TO", *header], rows)
     yield ""
-    for words, note in notes.items():
+    for target in sorted({*targets} - {*sources}):
+        yield f"{numbers[target]} {_endpoint_words(matrix.endpoints[target])}"
+    for words, note in (notes or {}).items():
         yield f"{{{note}}} {words}"
     yield LEGEND
 
 
-def _row_words(matrix: Matrix, row: int, notes: dict[str, str]) -> list[str]:
-    words = [NONE] * len(matrix.endpoints)
+def _row_words(
+    matrix: Table, row: int, targets: Sequence[int], notes: dict[str, str] | None
+) -> list[str]:
+    words: dict[int, str] = {}
     for stretch in matrix.row(row):
-        for column in stretch.columns:
-            words[column] = _cell_words(stretch.cell, notes)
-    return words
+        text = _cell_words(stretch.cell, notes)
+        words.update(dict.fromkeys(stretch.columns, text))
+    return [words.get(target, NONE) for target in targets]
 
 
 def _endpoint_words(endpoint: Endpoint) -> str:
@@ -68,11 +80,11 @@ def _endpoint_words(endpoint: Endpoint) -> str:
     return f"{endpoint.id} ({count} pods)" if count > 1 else endpoint.id
 
 
-def _cell_words(cell: Cell, notes: dict[str, str]) -> str:
+def _cell_words(cell: Cell, notes: dict[str, str] | None) -> str:
     parts = [conns_words(cell.allowed)] if cell.allowed else []
     if cell.undecided:
         parts.append(conns_words(cell.undecided) + UNKNOWN)
     words = ",".join(parts)
-    if len(words) > CELL_WIDTH:
+    if notes is not None and len(words) > CELL_WIDTH:
         words = f"{{{notes.setdefault(words, str(len(notes) + 1))}}}"
     return words + ("*" if cell.mixed else "")

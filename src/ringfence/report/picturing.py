@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix
+from ringfence.analysis.focus import Table
+from ringfence.analysis.matrix import By, Cell, Endpoint
 from ringfence.engine.compiled import Compiled
 from ringfence.model.flow import Direction
 from ringfence.report.alike import alike
@@ -22,11 +23,13 @@ from ringfence.report.openness import ALL, Doors, Openness, doors, told, within
 from ringfence.report.picture import Card, Frame, Line, Picture
 from ringfence.sets.conns import NOTHING, ConnSet
 
+NO_CELL = Cell(NOTHING, NOTHING)
+
 CALLER, CALLEE = "from:", "to:"
 """An outside end has two cards: one where its lines start, one where they end."""
 
 
-def picture(compiled: Compiled, matrix: Matrix, notes: Iterable[str] = ()) -> Picture:
+def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Picture:
     """Return the diagram of a matrix.
 
     Where no line runs, two ends reach one another only if the badges of both say
@@ -58,7 +61,7 @@ class _Wires:
     ``unsure``: which ends, and ways, have a badge for what is undecided.
     """
 
-    def __init__(self, matrix: Matrix, gates: Sequence[Doors]) -> None:
+    def __init__(self, matrix: Table, gates: Sequence[Doors]) -> None:
         self.cells: dict[int, dict[int, Cell]] = defaultdict(dict)
         self.unsure: set[tuple[int, Direction]] = set()
         numbers: dict[Doors, int] = {}
@@ -104,7 +107,7 @@ def _as(role: str, card: Card) -> str:
 class _Cards:
     """Makes the card of a group of endpoints."""
 
-    def __init__(self, compiled: Compiled, matrix: Matrix, wires: _Wires) -> None:
+    def __init__(self, compiled: Compiled, matrix: Table, wires: _Wires) -> None:
         self._compiled = compiled
         self._matrix = matrix
         self._wires = wires
@@ -136,7 +139,7 @@ class _Cards:
         if ends[0].kind == "Addresses":
             return outside_words(self._compiled, ends)
         if self._matrix.by is By.NAMESPACE:
-            return listed([end.namespace for end in ends]), "namespace"
+            return (listed([end.namespace for end in ends]),)
         return pods_title(self._compiled, ends), labels_words(self._compiled, ends)
 
 
@@ -167,7 +170,7 @@ def _parts(cell: Cell) -> Iterator[tuple[str, bool]]:
 
 
 def _arranged(
-    matrix: Matrix, cards: list[Card], pairs: Pairs, notes: Iterable[str]
+    matrix: Table, cards: list[Card], pairs: Pairs, notes: Iterable[str]
 ) -> Picture:
     """Put cards into frames and to the border, and draw what is left to draw."""
     names = sorted({card.frame for card in cards if card.frame})
@@ -193,15 +196,30 @@ def _arranged(
             for name in names
         ),
         tuple(_moved(CALLEE, card) for card in outside if _as(CALLEE, card) in targets),
-        tuple(
-            Line(source, target, words, sure)
-            for (source, target), cell in sorted(
-                bundled.lines.items(), key=lambda p: p[0]
-            )
-            for words, sure in _parts(cell)
-        ),
+        tuple(_lines(bundled.lines, pooled=plain)),
         tuple(notes),
     )
+
+
+def _lines(pairs: Pairs, *, pooled: bool) -> Iterator[Line]:
+    """Yield the lines; ``pooled``: with the ports of all lines to the same card."""
+    shared: dict[str, Cell] = {}
+    for (_, target), cell in pairs.items():
+        there = shared.get(target, NO_CELL)
+        shared[target] = Cell(
+            there.allowed | cell.allowed,
+            there.undecided | cell.undecided,
+            there.mixed or cell.mixed,
+        )
+    for (source, target), cell in sorted(pairs.items(), key=lambda pair: pair[0]):
+        if not pooled:
+            for words, sure in _parts(cell):
+                yield Line(source, target, words, sure)
+            continue
+        pool = shared[target]
+        conns = pool.allowed if cell.allowed else pool.undecided
+        words = conns_words(conns) + ("*" if pool.mixed else "")
+        yield Line(source, target, words, bool(cell.allowed))
 
 
 def _moved(role: str, card: Card) -> Card:

@@ -23,6 +23,10 @@ ROW = 18.0
 LANE = 8.0
 """Lines that run beside one another keep this distance."""
 
+GRID = 6.0
+PIN_GRID, EXIT_GRID, LANE_GRID = 0.0, 2.0, 4.0
+"""Places on either side of a channel that are at different heights cannot meet."""
+
 CARD_GAP, FRAME_GAP, FRAME_PAD = 16.0, 30.0, 14.0
 HEADER = 32.0
 TOP = 8.0
@@ -32,6 +36,7 @@ CARD_WIDTH = (120.0, 250.0)
 RANKED_FRAMES = 4
 STRIP_HEIGHT = 6
 COLUMN_HEIGHT = 7
+RANKED_CARDS = 16
 """Cards of one rank in one column, before they take another."""
 
 GapKey: TypeAlias = tuple[str, str, int]
@@ -66,13 +71,18 @@ class Box:
 
     def pin(self, ports: str, certain: bool) -> float:  # noqa: FBT001 - a key
         """Return the height at which a line enters."""
-        return (
-            self.top + self.pin_offset + ROW * (self.pins.index((ports, certain)) + 0.5)
-        )
+        number = self.pins.index((ports, certain))
+        return on_grid(self.top + self.pin_offset + ROW * (number + 0.5), PIN_GRID)
 
     def exit(self, number: int) -> float:
         """Return the height at which a line leaves."""
-        return self.top + self.height * (number + 1) / (self.exits + 1)
+        below = self.height * (number + 1) / (self.exits + 1)
+        return on_grid(self.top + below, EXIT_GRID)
+
+
+def on_grid(height: float, offset: float) -> float:
+    """Return the next height of a grid; those of two grids never are the same."""
+    return round((height - offset) / GRID) * GRID + offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +161,9 @@ class Plan:
                 continue
             key: GapKey = ("card", card.id, 0)
             first = not index or strip.cards[column][index - 1].frame != card.frame
-            below = y + (4 if first and frame else CARD_GAP) + LANE * lanes.get(key, 0)
+            crossed = lanes.get(key, 0)
+            tight = first and frame and not crossed
+            below = y + (4 if tight else CARD_GAP) + LANE * crossed
             self.gaps[column].append(Gap(key, y + 3, below - 3, frame))
             self.boxes[card.id].top = below
             y = below + self.boxes[card.id].height
@@ -236,14 +248,20 @@ def _inner(frame: Frame, lines: Iterable[Line]) -> list[list[Card]]:
     ids = [card.id for card in frame.cards]
     known = set(ids)
     edges = {(s.source, s.target) for s in lines if {s.source, s.target} <= known}
+    if len(ids) > RANKED_CARDS:
+        # Most of its ranks would be chance: a block, about as high as wide.
+        height = round((1.5 * len(ids)) ** 0.5)
+        return _cut(frame.cards, height)
     found = ranks(ids, edges)
     columns: list[list[Card]] = []
     for rank in sorted(set(found.values())):
         cards = [card for card in frame.cards if found[card.id] == rank]
-        columns += [
-            cards[at : at + COLUMN_HEIGHT] for at in range(0, len(cards), COLUMN_HEIGHT)
-        ]
+        columns += _cut(cards, COLUMN_HEIGHT)
     return columns
+
+
+def _cut(cards: Sequence[Card], height: int) -> list[list[Card]]:
+    return [list(cards[at : at + height]) for at in range(0, len(cards), height)]
 
 
 def _boxes(picture: Picture, strips: Sequence[Strip]) -> dict[str, Box]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ringfence.report.picture import Line
-from ringfence.report.placing import LANE, Gap, GapKey, Plan
+from ringfence.report.placing import LANE, LANE_GRID, Gap, GapKey, Plan, on_grid
 
 Net: TypeAlias = tuple[str, str, bool]
 """The end that its lines share, at which ports (empty: all that it alone calls)."""
@@ -136,16 +136,18 @@ class Router:
         return next((f"ns/{c.frame}" for c in cards if c.id == end and c.frame), "")
 
     def _lane_orders(self) -> dict[GapKey, list[Net]]:
-        """Return the nets that cross each gap, from the upper lane to the lower."""
-        goals: dict[GapKey, dict[Net, float]] = defaultdict(dict)
+        """Return the nets that cross each gap, from the upper lane to the lower.
+
+        The same order in every gap: lines that run together do not change sides.
+        """
+        crossing: dict[GapKey, set[Net]] = defaultdict(set)
+        heights: dict[Net, list[float]] = defaultdict(list)
         for path in self.paths.values():
+            heights[path.net] += self._ends(path.line)
             for _, key in path.crossings:
-                start, goal = self._ends(path.line)
-                goals[key].setdefault(path.net, start + goal)
-        return {
-            key: sorted(of, key=lambda net, of=of: (of[net], net))  # type: ignore[misc]  # the default binds the loop's value
-            for key, of in goals.items()
-        }
+                crossing[key].add(path.net)
+        middle = {net: (sum(of) / len(of), net) for net, of in heights.items()}
+        return {key: sorted(of, key=middle.__getitem__) for key, of in crossing.items()}
 
     def lane(self, column: int, key: GapKey, net: Net) -> float:
         """Return the height at which a net crosses a gap."""
@@ -154,7 +156,8 @@ class Router:
         room = gap.bottom - gap.top
         step = min(LANE, room / (len(order) + 1))
         middle = (gap.top + gap.bottom) / 2
-        return middle + step * (order.index(net) - (len(order) - 1) / 2)
+        height = middle + step * (order.index(net) - (len(order) - 1) / 2)
+        return on_grid(height, LANE_GRID)
 
     def visits(self, line: Line) -> list[tuple[int, float, float]]:
         """Return a line's ways along channels: channel, first and last height."""

@@ -38,58 +38,66 @@ HUES = 6
 
 def svg_document(picture: Picture, theme: str = "auto") -> str:
     """Return the picture as an SVG document; ``theme``: auto, light or dark."""
-    return "".join(_Sheet(picture, theme).lines())
+    style = f"<style>{STYLE}{theme_style(theme)}</style>"
+    return "".join(Sheet(picture).lines(style))
 
 
-class _Sheet:
-    def __init__(self, picture: Picture, theme: str) -> None:
-        self._picture = picture
-        self._theme = theme
-        self._plan = plan(picture)
-        self._router = Router(self._plan, picture.lines)
-        self._widths = _widths(picture, self._plan)
-        self._routes = routes(self._plan, self._router, self._widths)
-        names = sorted(set(self._router.nets.values()))
+def svg_parts(picture: Picture, theme: str) -> tuple[str, str]:
+    """Return the style and the drawing apart, for a page that holds them."""
+    return STYLE + theme_style(theme), "".join(Sheet(picture).lines(""))
+
+
+class Sheet:
+    """A picture with everything placed, ready to be written."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.plan = plan(picture)
+        self.router = Router(self.plan, picture.lines)
+        self.widths = _widths(picture, self.plan)
+        self.routes = routes(self.plan, self.router, self.widths)
+        names = sorted(set(self.router.nets.values()))
         self._hues = {net: number % HUES for number, net in enumerate(names)}
 
-    def lines(self) -> Iterator[str]:
-        legend = legend_rows(self._picture)
-        legend_top = self._plan.height + 8
-        notes = [*self._picture.notes]
-        wide = max(self._routes.width, 640.0)
+    def lines(self, style: str) -> Iterator[str]:
+        """Yield the document piece by piece, with a style element or none."""
+        legend = legend_rows(self.picture)
+        legend_top = self.plan.height + 8
+        notes = [*self.picture.notes]
+        wide = max(self.routes.width, 640.0)
         height = legend_top + ROW * (len(legend) + len(notes)) + 16
         yield (
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
             f'viewBox="0 0 {wide:.0f} {height:.0f}" width="{wide:.0f}" '
             f'height="{height:.0f}" aria-labelledby="rf-title rf-desc">'
         )
-        yield f'<title id="rf-title">{escape(self._picture.title)}</title>'
+        yield f'<title id="rf-title">{escape(self.picture.title)}</title>'
         yield f'<desc id="rf-desc">{escape(self._description())}</desc>'
-        yield f"<style>{STYLE}{theme_style(self._theme)}</style>"
+        yield style
         yield '<rect class="paper" width="100%" height="100%"/>'
-        for strip in self._plan.strips:
+        for strip in self.plan.strips:
             for frame in strip.frames:
                 yield from self._frame(frame, strip.first, strip.last)
         yield from self._wires()
-        for card in self._picture.cards():
+        for card in self.picture.cards():
             yield from self._card(card)
         yield from legend_marks(legend_top, legend, notes, wide)
         yield "</svg>\n"
 
     def _description(self) -> str:
-        cards = {card.id: card.title for card in self._picture.cards()}
-        cards |= {f.id: f"all of {f.title}" for f in self._picture.frames}
+        cards = {card.id: card.title for card in self.picture.cards()}
+        cards |= {f.id: f"all of {f.title}" for f in self.picture.frames}
         return "; ".join(
             f"{cards[line.source]} to {cards[line.target]}: {line.ports}"
             + ("" if line.certain else " (undecided)")
-            for line in self._picture.lines
+            for line in self.picture.lines
         )
 
     def _frame(self, frame: Frame, first: int, last: int) -> Iterator[str]:
-        box = self._plan.boxes[frame.id]
-        left = self._routes.lefts[first] - FRAME_PAD
-        right = self._routes.lefts[last] + self._widths[last] + FRAME_PAD
-        bottom = self._plan.bottoms[frame.id]
+        box = self.plan.boxes[frame.id]
+        left = self.routes.lefts[first] - FRAME_PAD
+        right = self.routes.lefts[last] + self.widths[last] + FRAME_PAD
+        bottom = self.plan.bottoms[frame.id]
         yield (
             f'<g class="frame"><rect x="{left:.1f}" y="{box.top:.1f}" '
             f'width="{right - left:.1f}" height="{bottom - box.top:.1f}" rx="10"/>'
@@ -104,11 +112,13 @@ class _Sheet:
         yield "</g>"
 
     def _card(self, card: Card) -> Iterator[str]:
-        box = self._plan.boxes[card.id]
-        left, wide = self._routes.lefts[box.first], self._widths[box.first]
+        box = self.plan.boxes[card.id]
+        left, wide = self.routes.lefts[box.first], self.widths[box.first]
         right, bottom = left + wide, box.top + box.height
         kind = "card" if card.frame else "card actor"
-        yield f'<g class="{kind}" data-card={quoteattr(card.id)}>'
+        yield f'<g class="{kind}" data-card={quoteattr(card.id)} '
+        frame = f"ns/{card.frame}" if card.frame else ""
+        yield f"data-frame={quoteattr(frame)}>"
         yield f"<title>{escape(_hover(card))}</title>"
         rx = 6 if card.frame else min(18, box.height / 2)
         yield (
@@ -137,8 +147,8 @@ class _Sheet:
         yield "</g>"
 
     def _pins(self, end: str, left: float) -> Iterator[str]:
-        box = self._plan.boxes[end]
-        room = self._widths[box.first] - 2 * PAD - 6
+        box = self.plan.boxes[end]
+        room = self.widths[box.first] - 2 * PAD - 6
         for ports, certain in box.pins:
             y = box.pin(ports, certain)
             words = fitted(ports, SMALL, room) + ("" if certain else " ?")
@@ -153,11 +163,11 @@ class _Sheet:
         drawn: dict[object, list[tuple[Point, Point]]] = {}
         dots: list[str] = []
         order = sorted(
-            self._picture.lines, key=lambda ln: (length(self._routes.points[ln]), ln)
+            self.picture.lines, key=lambda ln: (length(self.routes.points[ln]), ln)
         )
         for line in order:
-            net = self._router.nets[line]
-            points = self._routes.points[line]
+            net = self.router.nets[line]
+            points = self.routes.points[line]
             segments = drawn.setdefault(net, [])
             walk = points if net[1] else points[::-1]
             kept, met = until_met(walk, segments)

@@ -47,6 +47,7 @@ _LEGEND = {
     "frame": "from or to a frame: every pod in it",
     "unsure": "and ?: undecided, for a pod's address or a label is not known",
     "wall": "a policy isolates: left side, what comes in; right side, what goes out",
+    "mixed": "not for all of its pods",
     "badge": "no line needed: open out reaches open in; the outside is open both ways",
 }
 
@@ -61,6 +62,7 @@ def legend_rows(picture: Picture) -> list[tuple[str, str]]:
         "unsure": not all(line.certain for line in picture.lines)
         or any(text.endswith("?") for card in cards for _, text in card_rows(card)),
         "wall": any(card.walled_in or card.walled_out for card in cards),
+        "mixed": any("*" in line.ports.replace("*/", "") for line in picture.lines),
         "badge": any(card.badges_in or card.badges_out for card in cards),
     }
     return [(kind, words) for kind, words in _LEGEND.items() if used[kind]]
@@ -84,6 +86,8 @@ def legend_marks(
                     f'<rect class="sample" x="8" y="{middle - 6}" width="24" '
                     f'height="12" rx="3"/><path class="wire h0" d="M32 {middle}H50"/>'
                 )
+            case "mixed":
+                yield text_mark(29, y + 14, "*", "title")
             case "wall":
                 yield f'<path class="wall" d="M32 {middle - 7}V{middle + 7}"/>'
             case _:

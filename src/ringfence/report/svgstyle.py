@@ -72,3 +72,18 @@ def theme_style(theme: str) -> str:
 
 def _variables(colours: dict[str, str]) -> str:
     return "".join(f"--{name}:{value};" for name, value in colours.items())
+
+
+def page_colours(theme: str) -> str:
+    """Return the same colours for a page around the diagram."""
+    light, dark = _variables(LIGHT), _variables(DARK)
+    match theme:
+        case "light":
+            return f":root{{color-scheme:light;{light}}}"
+        case "dark":
+            return f":root{{color-scheme:dark;{dark}}}"
+        case _:
+            return (
+                f":root{{color-scheme:light dark;{light}}}"
+                f"@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
+            )
