@@ -13,7 +13,7 @@ from ringfence.manifest.reader import Document, read_documents
 
 STDIN = "-"
 MOST_BYTES = 256 * 1024 * 1024
-_SUFFIXES = (".yaml", ".yml", ".json")
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 _ADDRESSES = ("http://", "https://")
 
 
@@ -78,7 +78,7 @@ def _manifests(directory: str, *, recursive: bool) -> Iterator[str]:
     except OSError as error:
         raise InputError([_unreadable(directory, error)]) from error
     for entry in entries:
-        if entry.is_file() and entry.name.endswith(_SUFFIXES):
+        if entry.is_file() and entry.name.endswith(MANIFEST_SUFFIXES):
             yield entry.path
     for entry in entries:
         hidden = entry.name.startswith(".")
@@ -90,7 +90,7 @@ def _no_manifests(directory: str, *, recursive: bool) -> Problem:
     hint = ""
     if not recursive and next(_manifests(directory, recursive=True), None):
         hint = "there are some in directories below: add -R"
-    kinds = ", ".join(f"*{suffix}" for suffix in _SUFFIXES)
+    kinds = ", ".join(f"*{suffix}" for suffix in MANIFEST_SUFFIXES)
     return Problem(
         _shown(directory), f"no manifest in this directory ({kinds})", "", hint
     )

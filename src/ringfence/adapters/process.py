@@ -27,6 +27,14 @@ class Ended(NamedTuple):
     complaint: str
 
 
+class EndedRaw(NamedTuple):
+    """How a program ended, what it wrote as bytes, and what it said."""
+
+    code: int
+    output: bytes
+    complaint: str
+
+
 def find_program(name: str) -> str | None:
     """Return a program's path, also from the administrator's directories."""
     path = os.environ.get("PATH", os.defpath)
@@ -38,21 +46,29 @@ def run_program(command: Sequence[str], text: str, *, timeout_s: float) -> Ended
 
     Raises KernelError where it cannot start or does not end in time.
     """
+    ended = run_raw(command, text.encode(), timeout_s=timeout_s)
+    return Ended(ended.code, ended.output.decode("utf-8", "replace"), ended.complaint)
+
+
+def run_raw(command: Sequence[str], data: bytes, *, timeout_s: float) -> EndedRaw:
+    """Run a program with bytes on its standard input.
+
+    Raises KernelError where it cannot start or does not end in time.
+    """
     try:
         ended = subprocess.run(  # noqa: S603 - a list of our own, no shell
             command,
-            input=text,
+            input=data,
             capture_output=True,
             check=False,
-            encoding="utf-8",
-            errors="replace",
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired as error:
         raise KernelError(f"{command[0]} did not end within {timeout_s:g} s") from error
     except OSError as error:
         raise KernelError(f"cannot run {command[0]}: {error.strerror}") from error
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    complaint = ended.stderr.decode("utf-8", "replace")
+    return EndedRaw(ended.returncode, ended.stdout, complaint)
 
 
 def start_module(name: str, descriptor: int) -> subprocess.Popen[bytes]:

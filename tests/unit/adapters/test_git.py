@@ -1,0 +1,109 @@
+"""Manifests of a commit, from real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ringfence.adapters.git import Commit
+from ringfence.errors import InputError
+
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s}}\n"
+
+
+def git(directory: Path, *words: str) -> None:
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    command = ("git", "-C", str(directory), *identity, *words)
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "-b", "main")
+    files = {
+        "deploy/a.yaml": POD % "a",
+        "deploy/notes.txt": "no manifest",
+        "deploy/below/b.yaml": POD % "b",
+        "deploy/.hidden/c.yaml": POD % "c",
+        "empty/notes.txt": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    git(tmp_path, "tag", "v1")
+    (tmp_path / "deploy/a.yaml").write_text(POD % "changed")
+    return tmp_path
+
+
+def sources(commit: Commit, path: str, *, recursive: bool = False) -> list[str]:
+    found = commit.documents(path, recursive=recursive, from_root=True, named=True)
+    return [document.source for document in found]
+
+
+def problem(error: pytest.ExceptionInfo[InputError]) -> str:
+    (only,) = error.value.problems
+    return str(only)
+
+
+def test_a_file_is_read_as_the_commit_has_it(repository: Path) -> None:
+    (document,) = Commit("v1", str(repository)).documents(
+        "deploy/a.yaml", recursive=False, from_root=True, named=False
+    )
+    assert document.source == "deploy/a.yaml"
+    assert isinstance(document.value, dict)
+    assert document.value["metadata"] == {"name": "a"}
+
+
+def test_a_directory_is_read_as_with_f(repository: Path) -> None:
+    commit = Commit("main", str(repository))
+    assert sources(commit, "deploy") == ["main:deploy/a.yaml"]
+    assert sources(commit, "deploy", recursive=True) == [
+        "main:deploy/a.yaml",
+        "main:deploy/below/b.yaml",
+    ]
+
+
+def test_a_path_may_start_where_the_user_stands(repository: Path) -> None:
+    commit = Commit("v1", str(repository / "deploy"))
+    found = commit.documents("below", recursive=False, from_root=False, named=False)
+    assert [document.source for document in found] == ["below/b.yaml"]
+
+
+def test_a_ref_that_is_not_there_gets_near_names(repository: Path) -> None:
+    with pytest.raises(InputError) as error:
+        Commit("mian", str(repository))
+    assert problem(error) == (
+        "mian: the repository has no such branch, tag or commit (did you mean main?)"
+    )
+
+
+def test_a_ref_is_never_an_option_of_git(repository: Path) -> None:
+    with pytest.raises(InputError):
+        Commit("--all", str(repository))
+
+
+def test_outside_a_repository_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no git repository"):
+        Commit("main", str(tmp_path))
+
+
+def test_a_path_that_the_commit_lacks_is_named(repository: Path) -> None:
+    commit = Commit("v1", str(repository))
+    with pytest.raises(InputError) as error:
+        sources(commit, "deplo")
+    assert problem(error) == "v1:deplo: the commit has no such path"
+    with pytest.raises(InputError) as error:
+        sources(commit, "empty")
+    assert "no manifest in this directory" in problem(error)
+
+
+def test_a_whole_tree_can_be_written_out(repository: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    Commit("v1", str(repository)).export(str(target))
+    assert (target / "deploy/a.yaml").read_text() == POD % "a"

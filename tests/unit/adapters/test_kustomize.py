@@ -1,0 +1,47 @@
+"""Kustomizations, built by the program that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ringfence.adapters import helm, kustomize
+from ringfence.errors import InputError, KernelError
+
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: web}}\n"
+
+
+def test_a_kustomization_is_built(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(POD)
+    text = "namePrefix: my-\nnamespace: shop\nresources: [pod.yaml]\n"
+    (tmp_path / "kustomization.yaml").write_text(text)
+    (document,) = kustomize.build(str(tmp_path), "overlay")
+    assert document.source == "overlay (built)"
+    assert isinstance(document.value, dict)
+    assert document.value["metadata"] == {"name": "my-web", "namespace": "shop"}
+
+
+def test_what_does_not_build_says_so_in_the_programs_words(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]\n")
+    with pytest.raises(InputError) as error:
+        kustomize.build(str(tmp_path), "overlay")
+    text = str(error.value)
+    assert text.startswith("overlay: ")
+    assert "missing.yaml" in text
+
+
+def test_without_any_program_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KernelError, match="neither kustomize nor kubectl"):
+        kustomize.build(str(tmp_path))
+
+
+def test_without_helm_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KernelError, match="helm is not installed"):
+        helm.template(str(tmp_path), helm.Values())
