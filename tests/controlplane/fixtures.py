@@ -1,0 +1,28 @@
+"""Fixtures for tests that talk to a real API server; a conftest imports them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from controlplane.build import NoToolchainError, programs
+from controlplane.servers import ControlPlane, control_plane
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A kube-apiserver with etcd, shared by the tests of a session."""
+    try:
+        built = programs()
+    except NoToolchainError:
+        pytest.skip("kube-apiserver is built from source: install Go 1.26 or newer")
+    with control_plane(built, tmp_path_factory.mktemp("controlplane")) as plane:
+        yield plane
+
+
+@pytest.fixture
+def plane(api_server: ControlPlane) -> Iterator[ControlPlane]:
+    """The API server, emptied after the test."""
+    yield api_server
+    api_server.clear()
