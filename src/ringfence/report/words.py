@@ -39,8 +39,8 @@ def port_words(protocol: Protocol, port: int | None) -> str:
 
 
 def place(position: Position) -> str:
-    """Name a place as ``file:line``, empty where no file holds the value."""
-    return f"{position.source}:{position.line}" if position.source else ""
+    """Name a place as ``file:line``, as the source where it has no lines, or empty."""
+    return f"{position.source}:{position.line}" if position.line else position.source
 
 
 def match_field(match: RuleMatch) -> str:

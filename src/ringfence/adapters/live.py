@@ -1,0 +1,162 @@
+"""A running cluster as input: its objects, read only, to be decoded as files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from ringfence.adapters.credentials import with_credentials
+from ringfence.adapters.kubeapi import ApiServer, ForbiddenError, Resource
+from ringfence.adapters.kubeconfig import Access
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.reader import Document, Path
+from ringfence.model.meta import Position
+
+_WORKLOADS = "questions may name workloads, and pods belong to them"
+
+RESOURCES = (
+    Resource("", "v1", "namespaces", "Namespace", "namespaceSelectors ask for labels"),
+    Resource("", "v1", "nodes", "Node", "a pod and its node always reach one another"),
+    Resource("", "v1", "pods", "Pod", "each may be selected, or be a peer"),
+    Resource("", "v1", "services", "Service", "questions may name Services"),
+    Resource(
+        "networking.k8s.io",
+        "v1",
+        "networkpolicies",
+        "NetworkPolicy",
+        "each may change any verdict of its namespace",
+    ),
+    Resource("apps", "v1", "deployments", "Deployment", _WORKLOADS),
+    Resource("apps", "v1", "replicasets", "ReplicaSet", _WORKLOADS),
+    Resource("apps", "v1", "statefulsets", "StatefulSet", _WORKLOADS),
+    Resource("apps", "v1", "daemonsets", "DaemonSet", _WORKLOADS),
+    Resource("", "v1", "replicationcontrollers", "ReplicationController", _WORKLOADS),
+    Resource("batch", "v1", "jobs", "Job", _WORKLOADS),
+    Resource("batch", "v1", "cronjobs", "CronJob", _WORKLOADS),
+)
+
+Shape: TypeAlias = Mapping[str, "Shape | None"]
+"""The fields that are kept of an object, None: with all that is in them."""
+
+_IDENTITY: Shape = {"name": None, "namespace": None, "labels": None}
+_OWNED: Shape = {
+    **_IDENTITY,
+    "ownerReferences": {"kind": None, "name": None, "controller": None},
+}
+_POD_SPEC: Shape = {
+    "nodeName": None,
+    "hostNetwork": None,
+    "containers": {"ports": None},
+    "initContainers": {"ports": None, "restartPolicy": None},
+}
+_TEMPLATE: Shape = {"metadata": {"labels": None}, "spec": _POD_SPEC}
+_WORKLOAD_SPEC: Shape = {
+    "replicas": None,
+    "parallelism": None,
+    "selector": None,
+    "template": _TEMPLATE,
+    "jobTemplate": {"spec": {"parallelism": None, "template": _TEMPLATE}},
+}
+_SPECS: Mapping[str, Shape | None] = {
+    "Namespace": {},
+    "Node": {},
+    "Pod": _POD_SPEC,
+    "Service": None,
+    "NetworkPolicy": None,
+}
+_STATUS: Mapping[str, Shape] = {
+    "Node": {"addresses": None},
+    "Pod": {
+        "phase": None,
+        "podIP": None,
+        "podIPs": None,
+        "hostIP": None,
+        "hostIPs": None,
+    },
+}
+_ENDED = frozenset({"Complete", "Failed"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredDocument(Document):
+    """An object that a cluster holds: there is a name to tell, but no line."""
+
+    def position(self, path: Path = ()) -> Position:  # noqa: ARG002 - as of a text
+        """Return the object itself, whatever the path."""
+        return Position(self.source, 0, 0)
+
+    def key_position(self, path: Path) -> Position:
+        """Return the object itself, whatever the path."""
+        return self.position(path)
+
+
+def read_live(access: Access, *, timeout_s: float | None) -> list[Document]:
+    """Return the objects of a cluster that verdicts depend on, in all namespaces.
+
+    Each list is of one moment, all of them together are not. Raises InputError
+    with every list that is refused: an answer from half a cluster may be wrong.
+    """
+    found: list[Document] = []
+    refused: list[Problem] = []
+    missing: list[str] = []
+    with ApiServer(with_credentials(access), timeout_s=timeout_s) as server:
+        for resource in RESOURCES:
+            try:
+                listed = server.list_all(resource)
+            except ForbiddenError as error:
+                refused += error.problems
+                missing.append(resource.qualified)
+                continue
+            found += _documents(listed, resource, server.place)
+    if refused:
+        command = "kubectl create clusterrole ringfence --verb=list --resource="
+        hint = f"{command}{','.join(missing)} and a clusterrolebinding allow it"
+        raise InputError([*refused[:-1], replace(refused[-1], hint=hint)])
+    return found
+
+
+def _documents(
+    listed: list[dict[str, Any]], resource: Resource, place: str
+) -> Iterator[Document]:
+    kind = resource.kind
+    shape: dict[str, Shape | None] = {
+        "metadata": _IDENTITY if kind == "NetworkPolicy" else _OWNED,
+        "spec": _SPECS.get(kind, _WORKLOAD_SPEC),
+    }
+    if kind in _STATUS:
+        shape |= {"status": _STATUS[kind]}
+    said = {"apiVersion": resource.api_version, "kind": kind}
+    for entry in listed:
+        if kind == "Job" and _ended(entry):
+            continue  # its pods are no endpoints, and it will make no others
+        meta = entry["metadata"]
+        name = "/".join(
+            filter(None, (resource.plural, meta.get("namespace"), meta["name"]))
+        )
+        value = said | _kept(entry, shape)
+        yield StoredDocument(source=f"{place} {name}", index=0, value=value, text=b"")
+
+
+def _ended(job: dict[str, Any]) -> bool:
+    conditions = job.get("status", {}).get("conditions") or []
+    return any(
+        condition.get("type") in _ENDED and condition.get("status") == "True"
+        for condition in conditions
+    )
+
+
+def _kept(value: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return an object with only the fields of the shape, lists entry by entry."""
+    kept: dict[str, Any] = {}
+    for key, inner in shape.items():
+        found = value.get(key)
+        if found is None:
+            continue
+        if inner is None:
+            kept[key] = found
+        elif isinstance(found, list):
+            kept[key] = [_kept(entry, inner) for entry in found]
+        else:
+            kept[key] = _kept(found, inner)
+    return kept
