@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeAlias
@@ -44,8 +45,8 @@ class PeerSelector:
 class Members(NamedTuple):
     """The pods of a peer: for certain, and those that unknown labels may add."""
 
-    certain: frozenset[ObjectKey]
-    possible: frozenset[ObjectKey]
+    certain: AbstractSet[ObjectKey]
+    possible: AbstractSet[ObjectKey]
 
 
 Target: TypeAlias = PeerSelector | IPBlock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from ringfence.engine.compiled import (
@@ -18,24 +18,27 @@ from ringfence.engine.compiled import (
 from ringfence.engine.select import selects, selects_namespace
 from ringfence.errors import RingfenceBug
 from ringfence.model.cluster import Cluster
-from ringfence.model.flow import Direction
+from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.labels import EVERYTHING
 from ringfence.model.meta import Labels, ObjectKey, Tri
 from ringfence.model.netpol import NetworkPolicy, Peer, Rule
-from ringfence.model.workload import Namespace, Pod
+from ringfence.model.workload import Namespace, Node, Pod, Service
 
 Group: TypeAlias = tuple[Labels, list[ObjectKey]]
 Groups: TypeAlias = Mapping[str, list[Group]]
 """Per namespace, the pods that no selector can tell apart."""
+
+Rules: TypeAlias = Mapping[tuple[ObjectKey, Direction], tuple[CompiledRule, ...]]
+"""The rules of every policy in each direction that it lists."""
 
 
 def compile_cluster(cluster: Cluster) -> Compiled:
     """Return the compiled form of a cluster; the same cluster compiles the same way."""
     groups = _group_pods(cluster.pods.values())
     rules = {
-        (policy.key, direction): compile_rules(policy, direction)
+        identity: rules
         for policy in cluster.policies.values()
-        for direction in policy.policy_types
+        for identity, rules in listed_rules(policy).items()
     }
     subjects = _subjects(cluster.policies.values(), groups, rules)
     distinct = {(of.direction.value, of.policies): of for of in subjects.values()}
@@ -61,10 +64,23 @@ def _group_pods(pods: Iterable[Pod]) -> Groups:
     groups: dict[str, dict[frozenset[tuple[str, str]], Group]] = defaultdict(dict)
     for pod in pods:
         if selectable(pod):
-            identity = frozenset(pod.labels.items())
-            group = groups[pod.key.namespace].setdefault(identity, (pod.labels, []))
+            by_labels = groups[pod.key.namespace]
+            group = by_labels.setdefault(label_identity(pod.labels), (pod.labels, []))
             group[1].append(pod.key)
     return {namespace: list(by.values()) for namespace, by in groups.items()}
+
+
+def label_identity(labels: Labels) -> frozenset[tuple[str, str]]:
+    """Return what pods of one namespace share that no selector can tell apart."""
+    return frozenset(labels.items())
+
+
+def listed_rules(policy: NetworkPolicy) -> Rules:
+    """Return the policy's rules for the directions in its policyTypes."""
+    return {
+        (policy.key, direction): compile_rules(policy, direction)
+        for direction in policy.policy_types
+    }
 
 
 def compile_rules(
@@ -105,7 +121,7 @@ def _target(peer: Peer, namespace: str) -> Target:
 def _subjects(
     policies: Iterable[NetworkPolicy],
     groups: Groups,
-    rules: Mapping[tuple[ObjectKey, Direction], tuple[CompiledRule, ...]],
+    rules: Rules,
 ) -> Mapping[tuple[Direction, ObjectKey], PolicySet]:
     by_namespace: dict[str, list[NetworkPolicy]] = defaultdict(list)
     for policy in sorted(policies, key=lambda policy: policy.key):
@@ -116,32 +132,56 @@ def _subjects(
         for labels, pods in groups.get(namespace, ()):
             selecting = [p for p in candidates if selects(p.pod_selector, labels)]
             for direction in Direction:
-                keys = tuple(p.key for p in selecting if direction in p.policy_types)
+                keys = isolating(selecting, direction)
                 if not keys:
                     continue
-                policy_set = sets.setdefault(
-                    (direction, keys),
-                    PolicySet(
-                        direction,
-                        keys,
-                        tuple(rule for key in keys for rule in rules[key, direction]),
-                    ),
-                )
-                subjects.update(((direction, pod), policy_set) for pod in pods)
+                found = sets.get((direction, keys))
+                if found is None:
+                    found = make_policy_set(direction, keys, rules)
+                    sets[direction, keys] = found
+                subjects.update(((direction, pod), found) for pod in pods)
     return subjects
 
 
+def isolating(
+    selecting: Iterable[NetworkPolicy], direction: Direction
+) -> tuple[ObjectKey, ...]:
+    """Return which of the policies that select a pod isolate it for a direction."""
+    return tuple(p.key for p in selecting if direction in p.policy_types)
+
+
+def make_policy_set(
+    direction: Direction, policies: tuple[ObjectKey, ...], rules: Rules
+) -> PolicySet:
+    """Return the policy-set of policies that are sorted and list the direction."""
+    together = tuple(rule for key in policies for rule in rules[key, direction])
+    return PolicySet(direction, policies, together)
+
+
 def _families(cluster: Cluster) -> tuple[int, ...]:
-    seen = {
+    things = (cluster.pods, cluster.nodes, cluster.services)
+    return families_of(
         address.version
-        for addresses in (
-            *(pod.addresses for pod in cluster.pods.values() if not pod.finished),
-            *(node.addresses for node in cluster.nodes.values()),
-            *(service.cluster_ips for service in cluster.services.values()),
-        )
-        for address in addresses
-    }
-    return tuple(sorted(seen)) or (4, 6)
+        for by_key in things
+        for thing in by_key.values()
+        for address in telling_addresses(thing)
+    )
+
+
+def telling_addresses(thing: Pod | Node | Service) -> tuple[IPAddress, ...]:
+    """Return the addresses that show which IP versions a cluster has."""
+    match thing:
+        case Pod():
+            return () if thing.finished else thing.addresses
+        case Node():
+            return thing.addresses
+        case Service():
+            return thing.cluster_ips
+
+
+def families_of(versions: Iterable[int]) -> tuple[int, ...]:
+    """Return the IP versions that are there, both where nothing shows one."""
+    return tuple(sorted(set(versions))) or (4, 6)
 
 
 def _members(
@@ -149,14 +189,16 @@ def _members(
     groups: Groups,
     rules: Iterable[tuple[CompiledRule, ...]],
 ) -> Mapping[PeerSelector, Members]:
-    wanted = {
-        peer.target
-        for of_policy in rules
-        for rule in of_policy
-        for peer in rule.peers or ()
-        if isinstance(peer.target, PeerSelector)
-    }
+    wanted = {selector for of_policy in rules for selector in peer_selectors(of_policy)}
     return {selector: _resolve(selector, namespaces, groups) for selector in wanted}
+
+
+def peer_selectors(rules: Iterable[CompiledRule]) -> Iterator[PeerSelector]:
+    """Yield each peer of the rules that selects pods, as often as it stands there."""
+    for rule in rules:
+        for peer in rule.peers or ():
+            if isinstance(peer.target, PeerSelector):
+                yield peer.target
 
 
 def _resolve(
@@ -165,7 +207,7 @@ def _resolve(
     certain: list[ObjectKey] = []
     possible: list[ObjectKey] = []
     for name, of_namespace in groups.items():
-        inside = _in_namespace(selector, namespaces[name])
+        inside = in_namespace(selector, namespaces[name])
         if inside is False:
             continue
         found = certain if inside else possible
@@ -175,7 +217,8 @@ def _resolve(
     return Members(frozenset(certain), frozenset(possible))
 
 
-def _in_namespace(selector: PeerSelector, namespace: Namespace) -> Tri:
+def in_namespace(selector: PeerSelector, namespace: Namespace) -> Tri:
+    """Whether a peer can mean pods of a namespace; None where a label is unknown."""
     if selector.namespace_selector is None:
         return selector.namespace == namespace.name
     return selects_namespace(selector.namespace_selector, namespace)

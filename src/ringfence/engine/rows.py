@@ -106,7 +106,7 @@ class StationIndex:
             mask |= stations
         return mask
 
-    def _pods(self, pods: frozenset[ObjectKey]) -> int:
+    def _pods(self, pods: Iterable[ObjectKey]) -> int:
         mask = 0
         for pod in self.of_pod.keys() & pods:
             mask |= self.of_pod[pod]
