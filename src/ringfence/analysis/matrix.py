@@ -167,30 +167,34 @@ def _pod_groups(compiled: Compiled, reachability: Reachability, by: By) -> list[
     found: dict[tuple[str, ...], dict[int, list[ObjectKey]]]
     found = defaultdict(lambda: defaultdict(list))
     for number, one in enumerate(reachability.classes):
+        if by is By.CLASS and one.pods:
+            found[(str(number),)][number].extend(one.pods)
+            continue
         for key in one.pods:
-            identity = _identity(compiled.cluster.pods[key], number, by)
+            identity = _identity(compiled.cluster.pods[key], by)
             found[identity][number].append(key)
     groups: list[_Group] = []
     for classes in found.values():
         pods = sorted(key for of_class in classes.values() for key in of_class)
         members = [_Member(number, len(of)) for number, of in classes.items()]
-        groups.append((_endpoint(compiled, pods, by), members))
+        # Policies isolate all pods of a class or none.
+        firsts = [of[0] for of in classes.values()]
+        groups.append((_endpoint(compiled, pods, firsts, by), members))
     return _distinct(sorted(groups, key=lambda group: group[0].id))
 
 
-def _identity(pod: Pod, number: int, by: By) -> tuple[str, ...]:
-    match by:
-        case By.NAMESPACE:
-            return (pod.key.namespace,)
-        case By.CLASS:
-            return (str(number),)
-        case By.WORKLOAD if pod.owner is not None:
-            return (pod.key.namespace, pod.owner.kind, pod.owner.name)
-        case By.WORKLOAD | By.POD:
-            return pod.key
+def _identity(pod: Pod, by: By) -> tuple[str, ...]:
+    if by is By.NAMESPACE:
+        return (pod.key.namespace,)
+    if by is By.WORKLOAD and pod.owner is not None:
+        return (pod.key.namespace, pod.owner.kind, pod.owner.name)
+    return pod.key
 
 
-def _endpoint(compiled: Compiled, pods: list[ObjectKey], by: By) -> Endpoint:
+def _endpoint(
+    compiled: Compiled, pods: list[ObjectKey], firsts: list[ObjectKey], by: By
+) -> Endpoint:
+    """Return the endpoint of some pods; ``firsts`` has one of each class."""
     first = compiled.cluster.pods[pods[0]]
     namespace = first.key.namespace
     kind, name, owner = "Pod", first.key.name, first.owner
@@ -208,7 +212,7 @@ def _endpoint(compiled: Compiled, pods: list[ObjectKey], by: By) -> Endpoint:
     isolated = tuple(
         direction
         for direction in Direction
-        if all(compiled.policy_set(direction, pod) for pod in pods)
+        if all(compiled.policy_set(direction, pod) for pod in firsts)
     )
     return Endpoint(identity, kind, namespace, name, owner, tuple(pods), isolated)
 

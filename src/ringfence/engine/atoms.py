@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from ringfence.engine.compiled import Compiled, CompiledRule
 from ringfence.engine.match import numbers_of
@@ -105,10 +106,10 @@ def port_atoms_of(compiled: Compiled) -> Atoms:
             elif entry.port is not None:
                 names[entry.protocol].add(entry.port)
     if names:
-        for pod in compiled.cluster.pods.values():
-            for port in pod.ports or ():
-                if port.name in names[port.protocol]:
-                    cuts[port.protocol].update((port.number, port.number + 1))
+        declared = {id(pod.ports): pod.ports for pod in compiled.cluster.pods.values()}
+        for port in chain.from_iterable(ports or () for ports in declared.values()):
+            if port.name in names[port.protocol]:
+                cuts[port.protocol].update((port.number, port.number + 1))
     return Atoms(
         {
             protocol: tuple(sorted(cut for cut in of if cut <= LAST_PORT))

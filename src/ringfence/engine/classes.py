@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_address, summarize_address_range
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from ringfence.engine.atoms import Ports
 from ringfence.engine.blocks import policy_blocks
 from ringfence.engine.compiled import Compiled
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress, IPNetwork
-from ringfence.model.meta import ObjectKey
+from ringfence.model.meta import Labels, ObjectKey
 from ringfence.model.workload import Pod
+
+T = TypeVar("T")
 
 WIDTH = {4: 32, 6: 128}
 
@@ -38,18 +42,45 @@ def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
     stretches = {family: _stretches(family, blocks) for family in WIDTH}
     live = [pod for pod in cluster.pods.values() if not pod.finished]
     nodes_matter = any(pod.host_network for pod in live)
+    labels: _Numbers[Labels] = _Numbers(lambda labels: frozenset(labels.items()))
+    ports: _Numbers[Ports] = _Numbers(lambda ports: ports)
     classes: dict[object, list[ObjectKey]] = defaultdict(list)
-    for pod in sorted(live, key=lambda pod: pod.key):
+    for pod in sorted(live, key=attrgetter("key")):
         identity = (
             pod.key.namespace,
-            frozenset(pod.labels.items()),
-            pod.ports,
+            labels.of(pod.labels),
+            ports.of(pod.ports),
             pod.host_network,
             pod.node if nodes_matter else None,
             _address_identity(cluster, pod, stretches),
         )
         classes[identity].append(pod.key)
     return tuple(map(tuple, classes.values()))
+
+
+class _Numbers(Generic[T]):
+    """Numbers of things, equal where their values are; all things have to stay.
+
+    A thing that is met again is not looked into: many pods share theirs.
+    """
+
+    def __init__(self, value: Callable[[T], Hashable]) -> None:
+        self._value = value
+        self._by_id: dict[int, int] = {}
+        self._by_value: dict[Hashable, int] = {}
+
+    def of(self, thing: T) -> int:
+        """Return the number of a thing."""
+        number = self._by_id.get(id(thing))
+        if number is None:
+            fresh = len(self._by_value)
+            number = self._by_value.setdefault(self._value(thing), fresh)
+            self._by_id[id(thing)] = number
+        return number
+
+
+Covering: TypeAlias = frozenset[tuple[int, frozenset[int]]]
+"""An IP version and the blocks of it that cover an address, for each of some."""
 
 
 class _Stretches(NamedTuple):
@@ -59,9 +90,9 @@ class _Stretches(NamedTuple):
     """
 
     starts: list[int]
-    under: list[frozenset[int]]
+    under: list[Covering]
 
-    def find(self, address: IPAddress) -> frozenset[int]:
+    def find(self, address: IPAddress) -> Covering:
         """Return the blocks that cover an address."""
         return self.under[bisect_right(self.starts, int(address)) - 1]
 
@@ -74,23 +105,24 @@ def _stretches(family: int, blocks: Iterable[IPNetwork]) -> _Stretches:
             edges[int(block.broadcast_address) + 1].append((index, False))
     inside: set[int] = set()
     starts = sorted({0, *edges} - {1 << WIDTH[family]})
-    under = []
+    under: list[Covering] = []
     for start in starts:
         for index, enters in edges.get(start, ()):
             (inside.add if enters else inside.discard)(index)
-        under.append(frozenset(inside))
+        under.append(frozenset({(family, frozenset(inside))}))
     return _Stretches(starts, under)
 
 
 def _address_identity(
     cluster: Cluster, pod: Pod, stretches: Mapping[int, _Stretches]
-) -> frozenset[tuple[int, frozenset[int]]]:
+) -> Covering:
     """Return the blocks that each of a pod's addresses lies in."""
     addresses = pod.addresses
     node = cluster.nodes.get(pod.node or "")
     if pod.host_network and not addresses and node is not None:
         addresses = node.addresses
-    return frozenset((a.version, stretches[a.version].find(a)) for a in addresses)
+    found = [stretches[a.version].find(a) for a in addresses]
+    return found[0] if len(found) == 1 else frozenset().union(*found)
 
 
 def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
@@ -102,7 +134,7 @@ def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
     blocks = set(policy_blocks(compiled.cluster))
     for family in compiled.families:
         starts, under = _stretches(family, blocks)
-        parts: dict[frozenset[int], list[tuple[int, int]]] = defaultdict(list)
+        parts: dict[Covering, list[tuple[int, int]]] = defaultdict(list)
         ends = [*(start - 1 for start in starts[1:]), (1 << WIDTH[family]) - 1]
         for low, high, covering in zip(starts, ends, under, strict=True):
             parts[covering].append((low, high))

@@ -317,16 +317,19 @@ class Rows:
     def _by_source(self, side: int) -> _Incoming:
         """Turn ingress round: what each source may bring to which destinations."""
         open_, takers = self._takers
-        by_source: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        # Many sets let the same sources in: those are gone through once.
+        alike: dict[tuple[int, int], int] = defaultdict(int)
         for taker in takers:
             parts: Parts = {0: self.index.everyone}
             for rule in taker.policy_set.rules:
                 mask = self.atoms.rule(rule, taker.ports)[side]
                 parts = refine(parts, self._rule_peers(rule)[side], mask)
             for conns, sources in parts.items():
-                if conns:
-                    for source in chosen(self._numbers, sources):
-                        by_source[source][conns] |= taker.stations
+                alike[conns, sources] |= taker.stations if conns else 0
+        by_source: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for (conns, sources), stations in alike.items():
+            for source in chosen(self._numbers, sources if conns else 0):
+                by_source[source][conns] |= stations
         return open_, {s: tuple(of.items()) for s, of in by_source.items()}
 
 

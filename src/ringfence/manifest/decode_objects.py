@@ -114,7 +114,8 @@ def decode_workload(workload: Field, kind: str, key: ObjectKey) -> Workload:
 
 
 def _labels(thing: Field) -> Labels:
-    return thing.labels("metadata", "labels")
+    labels = thing.labels("metadata", "labels")
+    return _shared_labels(tuple(labels.items()))
 
 
 def _owner(thing: Field) -> Owner | None:
@@ -165,24 +166,35 @@ def _container_ports(thing: Field, spec: str) -> tuple[ContainerPort, ...] | Non
     if not containers:
         return None
     ports = [
-        _container_port(entry)
+        (
+            _port_number(entry, "containerPort"),
+            entry.word(_PROTOCOL_WORDS, "TCP", "protocol"),
+            entry.text("name"),
+        )
         for container in containers + sidecars
         for entry in container.entries("ports")
     ]
-    return tuple([port for port in ports if port is not None])
+    return _shared_ports(tuple(ports))
 
 
-def _container_port(entry: Field) -> ContainerPort | None:
-    number = _port_number(entry, "containerPort")
-    protocol = _protocol(entry)
-    name = entry.text("name") or None
-    return None if number is None else _port(number, protocol, name)
+# Most pods are one of many that were made alike. What they have in common is one
+# object, which takes less room and is soon told to be the same.
 
 
-@lru_cache(maxsize=1 << 10)
-def _port(number: int, protocol: Protocol, name: str | None) -> ContainerPort:
-    """Return the port; pods declare the same few, which are one object then."""
-    return ContainerPort(number, protocol, name)
+@lru_cache(maxsize=1 << 12)
+def _shared_ports(
+    ports: tuple[tuple[int | None, str, str], ...],
+) -> tuple[ContainerPort, ...]:
+    return tuple(
+        ContainerPort(number, _PROTOCOLS[protocol], name or None)
+        for number, protocol, name in ports
+        if number is not None
+    )
+
+
+@lru_cache(maxsize=1 << 12)
+def _shared_labels(labels: tuple[tuple[str, str], ...]) -> Labels:
+    return dict(labels)
 
 
 def _protocol(entry: Field) -> Protocol:

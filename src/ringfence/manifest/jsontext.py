@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from ringfence.manifest.yamltext import MOST_NESTED, TOO_DEEP, Found, Refused
 
+_CONTAINERS = frozenset({dict, list})
+
 
 def json_documents(text: str) -> list[Found] | None:
     """Return the values of a JSON stream, or None where YAML has to read it.
@@ -50,16 +52,15 @@ def _refuse(word: str) -> NoReturn:
 
 def _refuse_depth(root: object) -> None:
     """Raise Refused where lists and maps stand too deep in each other."""
-    level: list[Any] = [root]
-    for _ in range(MOST_NESTED + 1):
-        inner = [child for each in level for child in _children(each)]
-        level = [child for child in inner if isinstance(child, dict | list)]
+    level: list[Any] = [root] if type(root) in _CONTAINERS else []
+    for _ in range(MOST_NESTED):
+        # Exact types, one loop a level: this looks at every value of the text.
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if type(each) is dict else each)
+            if type(inner) in _CONTAINERS
+        ]
         if not level:
             return
     raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
-
-
-def _children(value: object) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []

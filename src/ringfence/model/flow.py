@@ -19,6 +19,9 @@ class Direction(Enum):
     INGRESS = "Ingress"
     EGRESS = "Egress"
 
+    # Enum's own hash is a function in Python, and this is a key of every pod.
+    __hash__ = object.__hash__
+
     def __str__(self) -> str:
         """Render as the API writes it."""
         return self.value
