@@ -10,6 +10,7 @@ import pytest
 
 from ringfence.cli.asking import load_compiled
 from ringfence.cli.options import Inputs
+from ringfence.cli.sourcing import Sources
 from ringfence.engine.compiler import compile_cluster
 from ringfence.lab.topology import plan_topology
 from ringfence.ruleset.lower import lower
@@ -25,7 +26,8 @@ DUMP = re.compile(r"```nft\n(.*?)```", re.DOTALL)
 @pytest.fixture(scope="module")
 def listing() -> str:
     example = str(ROOT / "examples/wordpress")
-    inputs = Inputs((example,), False, "default", "strict", True, False)
+    sources = Sources((("-f", example),))
+    inputs = Inputs(False, "default", "strict", True, False, sources=sources)
     topology = plan_topology(load_compiled(inputs).cluster)
     table = lower(compile_cluster(topology.cluster), "node-1").table
     return subprocess.run(

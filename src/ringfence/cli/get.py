@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from ringfence.analysis.exposure import exposure
 from ringfence.analysis.matrix import By, matrix
 from ringfence.analysis.overview import pod_views, policy_views
 from ringfence.cli.asking import load_compiled, profile_option
@@ -26,6 +27,7 @@ from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
 from ringfence.model.labels import LabelSelector
 from ringfence.model.meta import Labels
 from ringfence.report import listing
+from ringfence.report.exposuretext import exposed
 from ringfence.report.listing import Listing
 from ringfence.report.table import table
 
@@ -74,11 +76,23 @@ def _paths(compiled: Compiled, wanted: _Filter) -> Listing:
     return listing.paths(matrix(compiled, By.WORKLOAD), chosen)
 
 
+def _exposed(compiled: Compiled, wanted: _Filter) -> Listing:
+    pods = compiled.cluster.pods
+    return exposed(
+        one
+        for one in exposure(compiled)
+        if any(
+            wanted.wants(key.namespace, pods[key].labels) for key in one.endpoint.pods
+        )
+    )
+
+
 LISTS: dict[str, Callable[[Compiled, _Filter], Listing]] = {
     "policies": _policies,
     "pods": _pods,
     "isolated": _isolated,
     "paths": _paths,
+    "exposed": _exposed,
 }
 ALIASES = {
     "netpol": "policies",
@@ -90,7 +104,7 @@ ALIASES = {
 }
 
 
-@click.command(short_help="List policies, pods, isolated pods, paths")
+@click.command(short_help="List policies, pods, isolated pods, paths, what is exposed")
 @click.argument("what", metavar="|".join(LISTS))
 @selector_option
 @all_namespaces_option
@@ -110,7 +124,8 @@ def get(
 
     policies: whom each selects. pods: what isolates them. isolated: only those
     that some policy isolates. paths: who reaches whom, by workload, from or to
-    the pods asked for. Of the namespace given with -n, of all with -A.
+    the pods asked for. exposed: what is open to pods that do not exist yet and to
+    addresses outside. Of the namespace given with -n, of all with -A.
     """
     name = ALIASES.get(what, what)
     if name not in LISTS:

@@ -26,9 +26,11 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "can": _Entry("Ask", "Whether FROM can talk to TO: yes or no"),
     "why": _Entry("Ask", "The same, with the rules that say so"),
-    "get": _Entry("Ask", "List policies, pods, isolated pods, paths"),
+    "get": _Entry("Ask", "List policies, pods, isolated, paths, exposed"),
     "describe": _Entry("Ask", "Tell all about one policy or one pod"),
     "matrix": _Entry("Ask", "Who can talk to whom, all at once"),
+    "diff": _Entry("Check", "What a change opens and closes, and by which line"),
+    "snapshot": _Entry("Check", "Write a cluster's facts into one small file"),
     "validate": _Entry("Check", "Judge manifests as the API server would"),
     "ruleset": _Entry("Enforce", "Print the nftables ruleset of a node"),
     "lab": _Entry("Enforce", "Try manifests with real packets"),
@@ -99,7 +101,7 @@ class _Commands(click.Group):
 def ringfence(context: click.Context) -> None:
     """Kubernetes NetworkPolicy: know, try and enforce who can talk to whom.
 
-    Verdicts come from manifests (-f FILE, -f DIR, -f -), not from a cluster.
+    Verdicts come from manifests (-f, -k, --helm, --git), a snapshot or a cluster.
 
     \b
     Exit codes: 0 allowed, or nothing found     2 wrong usage or input

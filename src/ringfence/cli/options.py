@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ringfence.cli.connecting import LIVE_OPTIONS, Live, take_live
+from ringfence.cli.sourcing import SOURCE_OPTIONS, Sources, take_sources
 from ringfence.errors import Problem
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class Exit(IntEnum):
 class Inputs:
     """The options that say what is read, and how strictly."""
 
-    paths: tuple[str, ...]
     recursive: bool
     namespace: str
     field_validation: str
     strict_cidr: bool
     verbose: bool
+    live: Live | None = None
+    sources: Sources = field(default_factory=Sources)
 
 
 def environment_colour() -> bool | None:
@@ -72,16 +74,7 @@ color_option = click.option(
 )
 
 _INPUT_OPTIONS = (
-    click.option(
-        "-f",
-        "--filename",
-        "paths",
-        multiple=True,
-        required=True,
-        type=click.Path(allow_dash=True),
-        metavar="PATH",
-        help="Manifests: a file, a directory, or - for standard input. Repeatable.",
-    ),
+    *SOURCE_OPTIONS,
     click.option(
         "-R",
         "--recursive",
@@ -91,9 +84,8 @@ _INPUT_OPTIONS = (
     click.option(
         "-n",
         "--namespace",
-        default="default",
         metavar="NAME",
-        help="Namespace of what names none.  [default: default]",
+        help="Namespace of what names none.  [default: default, or the context's]",
     ),
     click.option(
         "--field-validation",
@@ -110,6 +102,7 @@ _INPUT_OPTIONS = (
     click.option(
         "-v", "--verbose", is_flag=True, help="Say on stderr what was passed over."
     ),
+    *LIVE_OPTIONS,
     color_option,
 )
 
@@ -139,16 +132,31 @@ def output_option(*formats: str) -> Callable[[Decorated], Decorated]:
 
 def cluster_options(command: Decorated) -> Decorated:
     """Add the options that say what is read; the command gets them as ``inputs``."""
-    names = [field.name for field in fields(Inputs)]
+    names = [one.name for one in fields(Inputs)]
 
     @functools.wraps(command)
     def gather(**given: Any) -> Any:
+        live = take_live(given)
+        sources = take_sources(given)
+        _refuse_sources(sources, live)
+        if given["namespace"] is None:
+            given["namespace"] = live.access.namespace if live else "default"
+        given |= {"live": live, "sources": sources}
         inputs = Inputs(**{name: given.pop(name) for name in names})
         return command(inputs=inputs, **given)
 
     for option in reversed(_INPUT_OPTIONS):
         option(gather)
     return gather  # type: ignore[return-value]  # the command takes other arguments now
+
+
+def _refuse_sources(sources: Sources, live: Live | None) -> None:
+    """Raise click.UsageError where a cluster and files would be one cluster."""
+    if sources.given and live is not None and not sources.overlay:
+        raise click.UsageError(
+            "-f and --live exclude each other: files or a cluster; with --overlay "
+            "the files are laid over the cluster"
+        )
 
 
 def judging_options(inputs: Inputs) -> Options:
@@ -160,28 +168,54 @@ def judging_options(inputs: Inputs) -> Options:
         raise click.UsageError(f'-n "{inputs.namespace}" is no name of a namespace')
     return Options(
         field_validation=FieldValidation(inputs.field_validation),
-        strict_cidr=inputs.strict_cidr,
+        # What a cluster holds was accepted by it, host bits and all.
+        strict_cidr=inputs.strict_cidr and inputs.live is None,
         namespace=inputs.namespace,
     )
 
 
 def read_inputs(inputs: Inputs) -> list[Document]:
-    """Return the documents that ``-f`` names; raises InputError."""
-    from ringfence.adapters.files import read_sources  # noqa: PLC0415
+    """Return the documents of all sources; raises InputError, click.UsageError."""
+    if inputs.live is not None:
+        raise click.UsageError("manifests are judged here, not a cluster's objects")
+    return [document for layer in _layers(inputs) for document in layer]
 
-    return read_sources(
-        inputs.paths, recursive=inputs.recursive, stdin=sys.stdin.buffer
+
+def _layers(inputs: Inputs) -> list[list[Document]]:
+    from ringfence.adapters.sources import read_layers  # noqa: PLC0415
+
+    layers: list[list[Document]] = []
+    if inputs.live is not None:
+        from ringfence.adapters.live import read_live  # noqa: PLC0415
+
+        layers = [read_live(inputs.live.access, timeout_s=inputs.live.timeout_s)]
+    elif not inputs.sources.given:
+        raise click.UsageError("-f PATH is needed, or -k, --helm, --git, --live, ...")
+    reading = inputs.sources.reading(
+        recursive=inputs.recursive, namespace=inputs.namespace
     )
+    return layers + read_layers(inputs.sources.listed(), reading)
 
 
 def load_cluster(inputs: Inputs) -> Decoded:
-    """Return the cluster in the manifests that ``-f`` names; raises InputError.
+    """Return the cluster of the sources or of ``--live``; raises InputError.
 
     Warnings go to stderr, and with ``-v`` the count of what was passed over.
     """
-    from ringfence.manifest.decode import decode_documents  # noqa: PLC0415
+    return decode_layers(_layers(inputs), inputs)
 
-    decoded = decode_documents(read_inputs(inputs), judging_options(inputs))
+
+def decode_layers(layers: list[list[Document]], inputs: Inputs) -> Decoded:
+    """Return the cluster of layers, as ``load_cluster`` does; raises InputError."""
+    from ringfence.manifest.decode import decode_cluster, decode_documents  # noqa: PLC0415
+    from ringfence.manifest.overlay import overlaid  # noqa: PLC0415
+
+    options = judging_options(inputs)
+    if inputs.sources.overlay:
+        decoded = decode_cluster(overlaid(layers, inputs.namespace), options)
+    else:
+        documents = (document for layer in layers for document in layer)
+        decoded = decode_documents(documents, options)
     say("warning", decoded.warnings)
     if inputs.verbose and decoded.skipped:
         counts = ", ".join(f"{n} {kind}" for kind, n in sorted(decoded.skipped.items()))

@@ -76,11 +76,16 @@ def _end_words(end: NamedEnd) -> str:
     if not end.cidrs:
         some = end.of > len(end.pods)
         return f"{end.id} ({len(end.pods)} of {end.of} pods)" if some else end.id
-    if {str(cidr) for cidr in end.cidrs} == _WHOLE:
+    return address_words(end.cidrs)
+
+
+def address_words(cidrs: Sequence[IPNetwork]) -> str:
+    """Name outside addresses; those of both IP versions together as such."""
+    if {str(cidr) for cidr in cidrs} == _WHOLE:
         return "outside"
     return ", ".join(
-        _ranges([cidr for cidr in end.cidrs if cidr.version == version])
-        for version in sorted({cidr.version for cidr in end.cidrs})
+        _ranges([cidr for cidr in cidrs if cidr.version == version])
+        for version in sorted({cidr.version for cidr in cidrs})
     )
 
 

@@ -1,0 +1,111 @@
+"""``ringfence diff``: what becomes reachable between two clusters, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from ringfence.cli.asking import profile_option
+from ringfence.cli.options import (
+    Exit,
+    Inputs,
+    cluster_options,
+    decode_layers,
+    output_option,
+)
+from ringfence.engine.compiled import Compiled, Profile
+from ringfence.engine.compiler import compile_cluster
+
+if TYPE_CHECKING:
+    from ringfence.analysis.difference import Difference
+
+FAIL_ON = ("any", "broadened", "narrowed")
+
+
+@click.command(short_help="What a change opens and closes, and by which line")
+@click.argument("sides", nargs=2, metavar="BASE HEAD")
+@click.option(
+    "--with",
+    "shared",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Manifests or a snapshot that both sides have in common. Repeatable.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    default=FAIL_ON[0],
+    show_default=True,
+    help="Which changes end in exit code 1; what may be one counts as one.",
+)
+@profile_option
+@cluster_options
+@output_option("text", "json", "md")
+def diff(
+    sides: tuple[str, str],
+    *,
+    shared: tuple[str, ...],
+    fail_on: str,
+    profile: str,
+    inputs: Inputs,
+    output: str,
+) -> int:
+    """Say what passes in HEAD and did not in BASE, and what no longer does.
+
+    BASE and HEAD: a file, a directory, a snapshot, REF:PATH of git, or a branch,
+    tag or commit. -f, -k and --helm then name what is read inside each commit or
+    directory. Exit code 0: no difference, 1: some, 2: an error.
+    """
+    from ringfence.analysis.difference import difference  # noqa: PLC0415 - quick help
+
+    found = difference(
+        *(
+            replace(_compiled(side, shared, inputs), profile=Profile(profile))
+            for side in sides
+        )
+    )
+    for line in _lines(found, sides, output):
+        click.echo(line)
+    return Exit.FINDING if _fails(found, fail_on) else Exit.OK
+
+
+def _compiled(side: str, shared: tuple[str, ...], inputs: Inputs) -> Compiled:
+    from ringfence.adapters.sides import Inside, read_side  # noqa: PLC0415 - quick help
+
+    reading = inputs.sources.reading(
+        recursive=inputs.recursive, namespace=inputs.namespace
+    )
+    inside = Inside(tuple(inputs.sources.listed()), shared)
+    layers = read_side(side, inside, reading)
+    return compile_cluster(decode_layers(layers, inputs).cluster)
+
+
+def _fails(found: Difference, fail_on: str) -> bool:
+    match fail_on:
+        case "broadened":
+            return any(change.step.opens for change in found.changes)
+        case "narrowed":
+            return any(not change.step.opens for change in found.changes)
+        case _:
+            return bool(found)
+
+
+def _lines(found: Difference, sides: tuple[str, str], output: str) -> Iterator[str]:
+    from ringfence.report.diffdoc import (  # noqa: PLC0415 - quick help
+        difference_comment,
+        difference_document,
+    )
+    from ringfence.report.difftext import difference_lines  # noqa: PLC0415
+
+    match output:
+        case "json":
+            yield json.dumps(difference_document(found, *sides))
+        case "md":
+            yield from difference_comment(found, *sides)
+        case _:
+            yield from difference_lines(found)

@@ -1,0 +1,194 @@
+"""``ringfence diff``: two sides, one line a change, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ringfence.cli.main import run
+from ringfence.cli.options import Exit
+
+MERGE = Path(__file__).parents[2] / "data" / "articles" / "merge"
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {0}, labels: {{app: {0}}}}}
+spec: {{containers: [{{name: c}}]}}
+status: {{podIP: 10.0.0.{1}}}
+"""
+OPENED = (
+    "BROADENED default/pod/web -> default/pod/db :5432 by default/db ingress[0].from[0]"
+)
+NAMES = ("web", "db", "job")
+PODS = "---".join(POD.format(name, n) for n, name in enumerate(NAMES, start=1))
+CLOSED = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: []
+"""
+OPEN = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 5432}]
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"pods": PODS, "closed": CLOSED, "open": OPEN}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def diff(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str], str]:
+    code = run("ringfence", ["diff", *words])
+    out, err = capsys.readouterr()
+    return code, [" ".join(line.split()) for line in out.splitlines()], err
+
+
+def test_merged_and_split_policies_differ_in_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ("policies.yaml", "policies-split.yaml")
+    sides = (str(MERGE / name) for name in names)
+    code, lines, _ = diff(capsys, *sides, "--with", str(MERGE / "cluster.yaml"))
+    assert code == Exit.OK
+    assert len(lines) == 1
+    assert lines[0].startswith("0 class pairs changed of ")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_new_rule_reads_as_one_line_with_its_place(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, lines, _ = diff(capsys, "closed.yaml", "open.yaml", "--with", "pods.yaml")
+    assert code == Exit.FINDING
+    assert lines == [
+        f"{OPENED} (+open.yaml:8)",
+        "1 class pairs changed of 12 · 1 broadened · 0 narrowed · 0 undecided",
+    ]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_way_back_names_the_line_that_went(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, lines, _ = diff(capsys, "open.yaml", "closed.yaml", "--with", "pods.yaml")
+    assert lines[0] == (
+        "NARROWED default/pod/web -> default/pod/db :5432 "
+        "by default/db ingress[0].from[0] (-open.yaml:8)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("broadened", Exit.FINDING), ("narrowed", Exit.OK), ("any", Exit.FINDING)],
+)
+@pytest.mark.usefixtures("here")
+def test_only_what_was_asked_for_fails(
+    kind: str, code: Exit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = ("closed.yaml", "open.yaml")
+    found, _, _ = diff(capsys, *sides, "--with", "pods.yaml", "--fail-on", kind)
+    assert found == code
+
+
+@pytest.mark.usefixtures("here")
+def test_json_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("closed.yaml", "open.yaml", "--with", "pods.yaml", "-o", "json")
+    _, lines, _ = diff(capsys, *words)
+    document = json.loads(lines[0])
+    assert document["schema"] == "ringfence/diff/v1"
+    assert document["summary"] == {"broadened": 1, "narrowed": 0, "undecided": 0}
+    (change,) = document["changes"]
+    assert change["ports"] == [{"protocol": "TCP", "port": 5432}]
+    assert change["from"][0]["pods"] == ["default/web"]
+    assert change["by"][0]["line"]["file"] == "open.yaml"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_review_comment_holds_no_markup_of_the_manifests(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("closed.yaml", "open.yaml", "--with", "pods.yaml", "-o", "md")
+    _, lines, _ = diff(capsys, *words)
+    row = next(line for line in lines if "5432" in line)
+    assert row.count("|") == 5
+    assert "ingress&#91;0&#93;" in row
+
+
+def commit(directory: Path, text: str) -> None:
+    (directory / "deploy.yaml").write_text(PODS + "---" + text)
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    for words in (("add", "deploy.yaml"), (*identity, "commit", "-q", "-m", "x")):
+        subprocess.run(("git", *words), cwd=directory, check=True)
+
+
+def test_two_commits_are_compared(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    commit(here, CLOSED)
+    subprocess.run(("git", "tag", "v1"), cwd=here, check=True)
+    commit(here, OPEN)
+    for words in (
+        ("v1", "HEAD", "-f", "deploy.yaml"),
+        ("v1:deploy.yaml", "deploy.yaml"),
+    ):
+        code, lines, _ = diff(capsys, *words)
+        assert code == Exit.FINDING
+        assert "(+deploy.yaml:26)" in lines[0]
+
+
+def test_a_commit_needs_to_be_told_what_to_read(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    commit(here, OPEN)
+    code, _, err = diff(capsys, "HEAD", "open.yaml")
+    assert code == Exit.USAGE
+    assert "say what is to be read of this commit" in err
+
+
+def test_a_ref_that_is_not_there_is_an_error(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    commit(here, OPEN)
+    code, _, err = diff(capsys, "maim", "HEAD", "-f", "deploy.yaml")
+    assert code == Exit.USAGE
+    assert "did you mean main?" in err
+
+
+def test_a_kustomization_of_a_commit_is_built(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    (here / "kustomization.yaml").write_text("resources: [deploy.yaml]\n")
+    subprocess.run(("git", "add", "kustomization.yaml"), cwd=here, check=True)
+    commit(here, CLOSED)
+    commit(here, OPEN)
+    code, lines, _ = diff(capsys, "HEAD~1", "HEAD", "-k", ".")
+    assert code == Exit.FINDING
+    assert lines[0].startswith("BROADENED default/pod/web -> default/pod/db :5432 by")
+
+
+@pytest.mark.usefixtures("here")
+def test_an_unknown_name_is_no_file_and_no_commit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = diff(capsys, "nowhere.yaml", "open.yaml")
+    assert code == Exit.USAGE
+    assert "nowhere.yaml" in err

@@ -1,0 +1,77 @@
+"""``ringfence snapshot`` and the sources that other commands read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ringfence.cli.main import run
+from ringfence.cli.options import Exit
+
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s, labels: {v: '%s'}}}\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "web.yaml").write_text(POD % ("web", 1))
+    (tmp_path / "new.yaml").write_text(POD % ("web", 2))
+    return tmp_path
+
+
+def names(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    assert run("ringfence", ["get", "pods", "-o", "name", *words]) == Exit.OK
+    return capsys.readouterr().out.split()
+
+
+def test_a_snapshot_is_read_where_manifests_are(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("ringfence", ["snapshot", "-f", "web.yaml", "-o", "s.gz"]) == Exit.OK
+    assert names(capsys, "--snapshot", "s.gz") == ["default/web"]
+    assert run("ringfence", ["snapshot", "--snapshot", "s.gz", "-o", "t.gz"]) == Exit.OK
+    assert (here / "t.gz").read_bytes() == (here / "s.gz").read_bytes()
+
+
+@pytest.mark.usefixtures("here")
+def test_an_object_given_twice_is_an_error_unless_layers_overlay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["-f", "web.yaml", "-f", "new.yaml"]
+    assert run("ringfence", ["get", "pods", *words]) == Exit.USAGE
+    assert "declared twice" in capsys.readouterr().err
+    assert names(capsys, *words, "--overlay", "-l", "v=2") == ["default/web"]
+    assert names(capsys, *words, "--overlay", "-l", "v=1") == []
+
+
+@pytest.mark.usefixtures("here")
+def test_sources_of_several_kinds_overlay_in_the_order_of_the_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("ringfence", ["snapshot", "-f", "web.yaml", "-o", "s.gz"])
+    snapshot, file = ("--snapshot", "s.gz"), ("-f", "new.yaml")
+    later = ("--overlay", "-l", "v=2")
+    assert names(capsys, *snapshot, *file, *later) == ["default/web"]
+    assert names(capsys, *file, *snapshot, *later) == []
+
+
+def test_an_overlay_that_removes_what_is_not_there_is_an_error(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    removal = "{apiVersion: v1, kind: Pod, metadata: {name: wep}, $patch: delete}"
+    (here / "gone.yaml").write_text(removal)
+    words = ["-f", "web.yaml", "-f", "gone.yaml", "--overlay"]
+    assert run("ringfence", ["get", "pods", *words]) == Exit.USAGE
+    assert "did you mean web?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_file_named_twice_is_read_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert names(capsys, "-f", "web.yaml", "-f", "./web.yaml") == ["default/web"]
+
+
+@pytest.mark.usefixtures("here")
+def test_git_sources_say_what_they_lack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ringfence", ["get", "pods", "--git", "main"]) == Exit.USAGE
+    assert "must be REF:PATH" in capsys.readouterr().err
