@@ -14,7 +14,7 @@ ARGS ?=
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench lock programs clean
+.PHONY: help demo test test-long check format bench lock programs browser clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 19
@@ -22,10 +22,10 @@ help:  ## what can be made
 demo: $(STAMP) programs  ## a small cluster of network namespaces, probed with real packets
 	@$(BIN)/ringfence lab run -f examples/wordpress
 
-test: $(STAMP) programs  ## the tests
+test: $(STAMP) programs browser  ## the tests
 	@$(BIN)/python -m pytest -m 'not property' $(ARGS)
 
-test-long: $(STAMP) programs  ## the tests with the long profile of every property
+test-long: $(STAMP) programs browser  ## the tests with the long profile of every property
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, import contracts, examples of the docs
@@ -48,8 +48,8 @@ lock: $(STAMP)  ## choose new versions of the dependencies: requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
 
-programs:
-	@tools/setup programs
+programs browser:
+	@tools/setup $@
 
 $(STAMP): requirements.lock pyproject.toml tools/setup
 	@tools/setup environment $(VENV)

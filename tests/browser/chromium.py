@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -32,10 +33,18 @@ FLAGS = (
 )
 
 
+PROGRAMS = ("chromium", "google-chrome", "chromium-browser")
+
+
+def program() -> str | None:
+    """Return the browser of this machine, None where it has none."""
+    return next(filter(shutil.which, PROGRAMS), None)
+
+
 class Browser:
     """One browser with one page; ``requests`` are the addresses that it asked for."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, program: str, profile: Path) -> None:
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         self._buffer = b""
@@ -50,7 +59,7 @@ class Browser:
                 "-c",
                 redirect,
                 "-",
-                "chromium",
+                program,
                 *FLAGS,
                 f"--user-data-dir={profile}",
             ],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import Browser
+from chromium import Browser, program
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +31,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as running:
+    found = program()
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    with Browser(found, tmp_path_factory.mktemp("profile")) as running:
         running.open(page)
         yield running
 
