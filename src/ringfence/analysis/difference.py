@@ -218,11 +218,20 @@ class _Comparison:
         for sources, destinations, pairs in rectangles(group, self._void):
             yield Change(
                 step,
-                self._names.named(self._joints[s] for s in sources),
-                self._names.named(self._joints[d] for d in destinations),
+                self._named(sources, destinations),
+                self._named(destinations, sources),
                 causes,
                 pairs,
             )
+
+    def _named(
+        self, ends: tuple[int, ...], others: tuple[int, ...]
+    ) -> tuple[NamedEnd, ...]:
+        """Name ends; the only pod at the other end need not be among them."""
+        only = self._joints[others[0]]
+        lonely = len(others) == 1 and only.size == 1
+        spare = only.pods if lonely and others[0] not in ends else ()
+        return self._names.named((self._joints[end] for end in ends), spare)
 
 
 def _masks(numbers: Iterator[int | None], side: Side) -> list[int]:

@@ -134,8 +134,7 @@ def _of(
     for outside in found.outside():
         cell = found.cell(number, outside, direction)
         if cell.allowed:
-            cidrs = found.matrix.endpoints[outside].cidrs
-            by_cell[cell.allowed, cell.mixed] += cidrs
+            by_cell[cell.allowed, cell.mixed] += found.matrix.endpoints[outside].cidrs
     for (conns, mixed), cidrs in by_cell.items():
         merged = joined([Outside(tuple(cidrs), cidrs[0].network_address)])
         addresses = Audience.ADDRESSES

@@ -124,9 +124,11 @@ def _few(words: Sequence[str]) -> str:
 
 def _line_words(line: ByPolicy) -> str:
     where = place(line.position)
-    sign = SIGNS[line.how]
     field = "" if line.match is None else f" {line_field(line)}"
-    return f"{line.policy}{field}" + (f" ({sign}{where})" if where else "")
+    if where:
+        return f"{line.policy}{field} ({SIGNS[line.how]}{where})"
+    word = "" if line.how is How.UNCHANGED else f" ({line.how.value})"
+    return f"{line.policy}{field}{word}"
 
 
 def line_field(line: ByPolicy) -> str:
