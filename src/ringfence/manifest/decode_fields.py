@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from ringfence.errors import Problem
+from ringfence.manifest.decode_quick import parse_address
 from ringfence.manifest.reader import Item, Path
 from ringfence.model.flow import IPAddress
 from ringfence.model.meta import Labels, Position
@@ -166,7 +165,7 @@ class Field(NamedTuple):
         text = self.text(*keys)
         if not text:
             return None
-        found = _address(text)
+        found = parse_address(text)
         if found is None:
             self.at(*keys).complain(f'must be an IP address, found "{text}"')
         return found
@@ -192,12 +191,3 @@ def _under(value: object, keys: tuple[str, ...]) -> object:
         else:
             return _NO_WAY
     return value
-
-
-@lru_cache(maxsize=1 << 10)
-def _address(text: str) -> IPAddress | None:
-    """Return the address, None where the text is none; a pod says its own twice."""
-    try:
-        return None if "%" in text else ip_address(text)
-    except ValueError:
-        return None

@@ -8,11 +8,18 @@ tells those of the others, and finding them takes longer than all the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from ringfence.manifest.decode_fields import Field
+from ringfence.manifest.decode_quick import (
+    LAST_PORT,
+    PHASES,
+    PROTOCOLS,
+    quick_pod,
+    shared_labels,
+    shared_ports,
+)
 from ringfence.manifest.decode_selector import decode_selector, equality_selector
-from ringfence.model.flow import PORT_PROTOCOLS, IPAddress, Protocol
+from ringfence.model.flow import IPAddress, Protocol
 from ringfence.model.labels import LabelSelector
 from ringfence.model.meta import Labels, ObjectKey
 from ringfence.model.workload import (
@@ -27,12 +34,9 @@ from ringfence.model.workload import (
     Workload,
 )
 
-_PROTOCOLS = {protocol.value: protocol for protocol in PORT_PROTOCOLS}
-_PROTOCOL_WORDS = tuple(_PROTOCOLS)
-_PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+_PROTOCOL_WORDS = tuple(PROTOCOLS)
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _NODE_ADDRESSES = frozenset({"InternalIP", "ExternalIP"})
-_LAST_PORT = 65535
 _LAST_INT32 = 2**31 - 1
 
 _TEMPLATE: dict[str, tuple[str, ...]] = {
@@ -63,6 +67,11 @@ def decode_node(node: Field, name: str) -> Node:
 
 def decode_pod(pod: Field, key: ObjectKey) -> Pod:
     """Return the pod; an unsaid address, port list, node or phase stays unknown."""
+    return quick_pod(pod.value, key) or strict_pod(pod, key)
+
+
+def strict_pod(pod: Field, key: ObjectKey) -> Pod:
+    """Return the pod, every problem of it told."""
     return Pod(
         key=key,
         labels=_labels(pod),
@@ -70,7 +79,7 @@ def decode_pod(pod: Field, key: ObjectKey) -> Pod:
         ports=_container_ports(pod, "spec"),
         node=pod.text("spec", "nodeName") or None,
         host_network=pod.flag("spec", "hostNetwork"),
-        phase=pod.word(_PHASES, "", "status", "phase") or None,
+        phase=pod.word(PHASES, "", "status", "phase") or None,
         owner=_owner(pod),
     )
 
@@ -115,7 +124,7 @@ def decode_workload(workload: Field, kind: str, key: ObjectKey) -> Workload:
 
 def _labels(thing: Field) -> Labels:
     labels = thing.labels("metadata", "labels")
-    return _shared_labels(tuple(labels.items()))
+    return shared_labels(tuple(labels.items()))
 
 
 def _owner(thing: Field) -> Owner | None:
@@ -174,35 +183,15 @@ def _container_ports(thing: Field, spec: str) -> tuple[ContainerPort, ...] | Non
         for container in containers + sidecars
         for entry in container.entries("ports")
     ]
-    return _shared_ports(tuple(ports))
-
-
-# Most pods are one of many that were made alike. What they have in common is one
-# object, which takes less room and is soon told to be the same.
-
-
-@lru_cache(maxsize=1 << 12)
-def _shared_ports(
-    ports: tuple[tuple[int | None, str, str], ...],
-) -> tuple[ContainerPort, ...]:
-    return tuple(
-        ContainerPort(number, _PROTOCOLS[protocol], name or None)
-        for number, protocol, name in ports
-        if number is not None
-    )
-
-
-@lru_cache(maxsize=1 << 12)
-def _shared_labels(labels: tuple[tuple[str, str], ...]) -> Labels:
-    return dict(labels)
+    return shared_ports(tuple(ports))
 
 
 def _protocol(entry: Field) -> Protocol:
-    return _PROTOCOLS[entry.word(_PROTOCOL_WORDS, "TCP", "protocol")]
+    return PROTOCOLS[entry.word(_PROTOCOL_WORDS, "TCP", "protocol")]
 
 
 def _port_number(entry: Field, key: str) -> int | None:
-    number = entry.integer(1, _LAST_PORT, key)
+    number = entry.integer(1, LAST_PORT, key)
     if number is None and entry.at(key).absent:
         entry.at(key).complain("a port number is missing")
     return number
@@ -212,7 +201,7 @@ def _service_port(entry: Field) -> ServicePort | None:
     number = _port_number(entry, "port")
     if number is None:
         return None
-    node_port = entry.integer(0, _LAST_PORT, "nodePort")
+    node_port = entry.integer(0, LAST_PORT, "nodePort")
     return ServicePort(
         port=number,
         target=_target(entry.at("targetPort")) or number,
@@ -226,7 +215,7 @@ def _target(written: Field) -> int | str | None:
     """Return the port number or name; 0 and empty are as good as not written."""
     if isinstance(written.value, str):
         return written.value or None
-    return written.integer(0, _LAST_PORT) or None
+    return written.integer(0, LAST_PORT) or None
 
 
 def _replicas(workload: Field, kind: str) -> int | None:

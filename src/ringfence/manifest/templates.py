@@ -36,6 +36,8 @@ def expand_templates(
     pod a node, or one where no node is known. Raises InputError where there
     would be more than ``MOST_PODS``.
     """
+    if not workloads:
+        return {}
     manned = _manned(workloads, pods)
     vacant = [
         workload
