@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from ipaddress import ip_address
+from itertools import product
 from typing import TypeAlias
 
 import oracle
 from cases import Ask, Moment, flows_of
+from ringfence.analysis.matrix import By, Cell, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import evaluate
 from ringfence.lab.topology import plan_topology
@@ -15,10 +18,20 @@ from ringfence.manifest.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster
-from ringfence.model.flow import AddressEnd, Flow, IPAddress
+from ringfence.model.flow import (
+    AddressEnd,
+    End,
+    Flow,
+    InternetEnd,
+    IPAddress,
+    PodEnd,
+)
 from ringfence.model.verdict import Outcome
 from ringfence.ruleset.journey import Wire
 from ringfence.ruleset.lower import lower
+
+SOMEWHERE = (ip_address("198.18.0.77"), ip_address("2001:db8:77::1"))
+"""Addresses that no block of the cases holds: the internet."""
 
 Judge: TypeAlias = Callable[[Flow], Outcome]
 
@@ -61,6 +74,64 @@ def predicted(cluster: Cluster) -> Judge:
     """Judge as the engine does."""
     compiled = compile_cluster(cluster)
     return lambda flow: evaluate(compiled, flow).outcome
+
+
+def tabulated(cluster: Cluster) -> Judge:
+    """Judge by the matrix: single ports between two pods, or a pod and an address."""
+    table = matrix(compile_cluster(cluster), By.POD)
+    places = {pod: n for n, e in enumerate(table.endpoints) for pod in e.pods}
+    cells = {(row, column): cell for row, column, cell in table.cells()}
+
+    def sites(end: End) -> list[int]:
+        if isinstance(end, PodEnd):
+            return [places[end.key]]
+        found = (end.address,) if isinstance(end, AddressEnd) else SOMEWHERE
+        return [
+            number
+            for number, endpoint in enumerate(table.endpoints)
+            if any(address in cidr for cidr in endpoint.cidrs for address in found)
+        ]
+
+    def judge(flow: Flow) -> Outcome:
+        pairs = product(sites(flow.source), sites(flow.destination))
+        outcomes = {in_cell(cells[pair], flow) for pair in pairs if pair in cells}
+        order = (Outcome.ALLOW, Outcome.UNDECIDED)
+        return next((found for found in order if found in outcomes), Outcome.DENY)
+
+    return judge
+
+
+def in_cell(cell: Cell, flow: Flow) -> Outcome:
+    """Look a flow's port up in a cell of the matrix."""
+    for conns, outcome in (
+        (cell.allowed, Outcome.ALLOW),
+        (cell.undecided, Outcome.UNDECIDED),
+    ):
+        if flow.port is None and conns.other:
+            return outcome
+        if flow.port is not None and conns.holds(flow.protocol.value, flow.port):
+            return outcome
+    return Outcome.DENY
+
+
+def tabled(moment: Moment, cluster: Cluster) -> Moment:
+    """Return the moment with the questions that cells of the matrix answer."""
+    live = {key for key, pod in cluster.pods.items() if not pod.finished}
+
+    def shown(flow: Flow) -> bool:
+        ends = (flow.source, flow.destination)
+        pods = [end for end in ends if isinstance(end, PodEnd)]
+        outside = [end for end in ends if isinstance(end, AddressEnd | InternetEnd)]
+        return (
+            len(pods) + len(outside) == len(ends)
+            and 0 < len({end.key for end in pods} & live) == len(pods)
+            and all(end.address is None for end in pods)
+        )
+
+    asks = (
+        ask for ask in sendable(moment).asks if all(map(shown, flows_of(cluster, ask)))
+    )
+    return replace(moment, asks=tuple(asks))
 
 
 def by_the_text(cluster: Cluster) -> Judge:

@@ -12,6 +12,8 @@ from readings import (
     interpreted,
     predicted,
     sendable,
+    tabled,
+    tabulated,
     wrong,
 )
 from ringfence.engine.compiler import compile_cluster
@@ -32,6 +34,12 @@ def test_engine_predicts_every_cell(case: Case) -> None:
     for moment in case.moments:
         cluster = cluster_of(moment)
         assert wrong(moment, cluster, predicted(cluster)) == []
+
+
+def test_matrix_has_every_cell(case: Case) -> None:
+    for moment in case.moments:
+        cluster = cluster_of(moment)
+        assert wrong(tabled(moment, cluster), cluster, tabulated(cluster)) == []
 
 
 def test_oracle_agrees_with_every_cell(case: Case) -> None:

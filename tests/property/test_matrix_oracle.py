@@ -17,7 +17,7 @@ from ringfence.model.verdict import Outcome
 from ringfence.sets.conns import NOTHING, ConnSet
 
 SHORT_RUN = range(100)
-LONG_RUN = range(100, 2_000)
+LONG_RUN = range(100, 10_200)
 DENIED = Cell(NOTHING, NOTHING)
 FLOWS_A_PAIR = 8
 
