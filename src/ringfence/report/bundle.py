@@ -25,14 +25,18 @@ class Bundled:
 def bundle(pairs: Pairs, frames: Mapping[str, tuple[str, ...]]) -> Bundled:
     """Replace lines that hold for whole frames; ``frames`` lists their cards.
 
-    A line that carries more than its frame's stays, whole.
+    What a card has with itself counts where it has more than one pod: it must be
+    in ``pairs`` then, with nothing if its pods do not reach one another. A line
+    that carries more than its frame's stays, whole.
     """
     members = {frame: cards for frame, cards in frames.items() if len(cards) > 1}
     lines, among = dict(pairs), {}
     for frame, cards in members.items():
-        common = _common(lines, list(permutations(cards, 2)))
+        selves = [(card, card) for card in cards if (card, card) in lines]
+        common = _common(lines, [*permutations(cards, 2), *selves])
         if common is not None:
             among[frame] = common
+    lines = {ends: cell for ends, cell in lines.items() if ends[0] != ends[1]}
     for forward in (True, False):
         for frame, cards in members.items():
             _gather(lines, frame, cards, forward=forward)
@@ -63,7 +67,9 @@ def _common(lines: Pairs, keys: Iterable[tuple[str, str]]) -> Cell | None:
     if not found or len(found) < len(cells):
         return None
     common, _ = Counter(found).most_common(1)[0]
-    if not all(_holds(cell, common) for cell in found):
+    if not (common.allowed or common.undecided) or not all(
+        _holds(cell, common) for cell in found
+    ):
         return None
     for key, cell in zip(keys, found, strict=True):
         if cell == common:

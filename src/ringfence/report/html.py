@@ -78,21 +78,20 @@ def _body(
         "why is told on the right.</p></header>"
     )
     yield (
-        '<main><section id="picture" aria-label="Diagram"><div class="tools">'
-        '<button type="button" data-zoom="0.8">&minus;</button>'
-        '<button type="button" data-zoom="1.25">+</button>'
+        '<main><div><section aria-label="Diagram"><div class="tools">'
+        '<button type="button" data-zoom="0.8" aria-label="Smaller">&minus;</button> '
+        '<button type="button" data-zoom="1.25" aria-label="Larger">+</button> '
         '<button type="button" data-zoom="0">Fit</button></div>'
         f'<div class="canvas">{drawing}</div></section>'
-    )
-    yield (
-        '<aside id="why" aria-live="polite" tabindex="-1"><h2>Why</h2>'
-        "<p>Click a line of the diagram, or choose a cell of the matrix "
-        "with the arrow keys and Enter.</p></aside>"
     )
     if len(table.endpoints) <= GRID:
         yield from _grid(table, cells)
     yield from _listing(table, cells)
-    yield "</main>"
+    yield (
+        '</div><aside id="why" aria-live="polite"><h2>Why</h2>'
+        "<p>Click a line of the diagram, or choose a cell of the matrix "
+        "with the arrow keys and Enter.</p></aside></main>"
+    )
 
 
 def _grid(table: Table, cells: dict[tuple[int, int], Cell]) -> Iterator[str]:

@@ -10,9 +10,7 @@ header,section{padding:12px 20px}
 h1{font-size:20px;margin:0}h2{font-size:16px;margin:0 0 6px}
 p{margin:4px 0;color:var(--soft)}
 main{display:grid;grid-template-columns:minmax(0,1fr) minmax(300px,420px)}
-main>section{grid-column:1}
-#why{min-height:100vh;
-grid-column:2;grid-row:1/4;border-left:1px solid var(--edge);padding:12px 18px;
+#why{min-height:100vh;border-left:1px solid var(--edge);padding:12px 18px;
 position:sticky;top:0;max-height:100vh;overflow:auto;align-self:start}
 #why h3{font-size:14px;margin:14px 0 4px}
 #why pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--frame);

@@ -39,7 +39,7 @@ def pair_stories(
         if port is not None:
             yield _told(compiled, _shown(compiled, pairs, port, outcome))
     if not cell.allowed.is_all(PROTOCOLS) or cell.mixed:
-        rest = Protocol.TCP, None
+        rest = _closed(compiled, pairs[0][1], cell.allowed)
         yield _told(compiled, _shown(compiled, pairs, rest, Outcome.DENY))
 
 
@@ -63,6 +63,17 @@ def _example(conns: ConnSet) -> tuple[Protocol, int | None] | None:
         port = None if conns.is_all(PROTOCOLS) else ranges[0][0]
         return Protocol(name), port
     return (Protocol.ICMP, None) if conns.other else None
+
+
+def _closed(
+    compiled: Compiled, target: End, allowed: ConnSet
+) -> tuple[Protocol, int | None]:
+    """Return a port to ask the rest about: one that the pod serves, or every one."""
+    if isinstance(target, PodEnd):
+        for port in compiled.cluster.pods[target.key].ports or ():
+            if not allowed.holds(port.protocol.value, port.number):
+                return port.protocol, port.number
+    return Protocol.TCP, None
 
 
 def _shown(

@@ -52,6 +52,9 @@ def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Pic
         for target, cell in row.items()
         if source in cards and target in cards and source != target
     }
+    for card in cards.values():
+        if card.count:
+            pairs[card.id, card.id] = maker.own[card.id]
     return _arranged(matrix, list(cards.values()), pairs, notes)
 
 
@@ -111,12 +114,14 @@ class _Cards:
         self._compiled = compiled
         self._matrix = matrix
         self._wires = wires
+        self.own: dict[str, Cell] = {}
 
     def card(self, group: list[int], gate: Doors) -> Card:
         """Return the card of these endpoints, all with the doors of the first."""
         ends = [self._matrix.endpoints[number] for number in group]
         title, *more = self._words(ends)
-        own = self._wires.cells.get(group[0], {}).get(group[-1])
+        own = self._wires.cells.get(group[0], {}).get(group[-1], NO_CELL)
+        self.own[ends[0].id] = own
         unsure = self._wires.unsure
         return Card(
             ends[0].id,
@@ -128,7 +133,7 @@ class _Cards:
             _badges(gate.outward, "out to", (group[0], Direction.EGRESS) in unsure),
             Direction.INGRESS in gate.walls,
             Direction.EGRESS in gate.walls,
-            cell_words(own) if own is not None else "",
+            cell_words(own),
             tuple(end.id for end in ends),
         )
 

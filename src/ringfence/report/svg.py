@@ -68,6 +68,7 @@ class Sheet:
         height = legend_top + ROW * (len(legend) + len(notes)) + 16
         yield (
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+            'preserveAspectRatio="xMinYMin" '
             f'viewBox="0 0 {wide:.0f} {height:.0f}" width="{wide:.0f}" '
             f'height="{height:.0f}" aria-labelledby="rf-title rf-desc">'
         )
