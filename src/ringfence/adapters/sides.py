@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ringfence.adapters.files import STDIN
 from ringfence.adapters.git import Commit
 from ringfence.adapters.snapshot import is_snapshot
 from ringfence.adapters.sources import Kind, Reading, Source, read_layers
@@ -25,15 +26,15 @@ class Inside:
 def read_side(side: str, inside: Inside, reading: Reading) -> list[list[Document]]:
     """Return the layers that a side stands for, the shared ones first.
 
-    An existing path is read as such; ``REF:PATH`` and ``REF`` are git's. Raises
-    InputError, KernelError.
+    An existing path or ``-`` is read as such; ``REF:PATH`` and ``REF`` are git's.
+    Raises InputError, KernelError.
     """
     shared = [_of_path(path) for path in inside.shared]
     path = Path(side)
     if path.is_dir() and inside.sources:
         own = [_moved(source, path, side) for source in inside.sources]
         return read_layers([*shared, *own], reading)
-    if path.exists():
+    if path.exists() or side == STDIN:
         if inside.sources:
             text = "-f, -k and --helm name what is read inside a commit or a directory"
             hint = "--with adds manifests to both sides"

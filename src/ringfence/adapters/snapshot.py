@@ -44,7 +44,12 @@ def _entry(encoded: Encoded) -> dict[str, Any]:
 
 
 def is_snapshot(path: str) -> bool:
-    """Whether a file is compressed as a snapshot is; what cannot be read is none."""
+    """Whether a file is compressed as a snapshot is; what cannot be read is none.
+
+    A pipe is none, and is left alone: what is read of it is gone.
+    """
+    if not Path(path).is_file():
+        return False
     try:
         with Path(path).open("rb") as stream:
             return stream.read(len(MAGIC)) == MAGIC

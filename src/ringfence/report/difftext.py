@@ -10,10 +10,12 @@ from ringfence.analysis.ends import NamedEnd
 from ringfence.analysis.facts import Because, Fact
 from ringfence.model.flow import IPNetwork
 from ringfence.model.verdict import Outcome
+from ringfence.report.matrixdoc import PROTOCOLS
 from ringfence.report.matrixtext import conns_words
 from ringfence.report.table import table
 from ringfence.report.words import RULE_FIELD, match_field, place
 from ringfence.sets.cidr import everything, prefixes, span
+from ringfence.sets.conns import EVERY_PORT, ConnSet, conn_set
 from ringfence.sets.interval import minus
 
 MOST_ENDS = 4
@@ -31,6 +33,7 @@ _FACTS = {
     Fact.NODE: "node of {0.subject}: {0.before} -> {0.after}",
     Fact.ADDRESSES: "addresses of {0.subject}: {0.before} -> {0.after}",
 }
+EVERYTHING = conn_set(dict.fromkeys(PROTOCOLS, EVERY_PORT), other=True)
 _WHOLE = {"0.0.0.0/0", "::/0"}
 
 
@@ -58,11 +61,19 @@ def summary(found: Difference) -> str:
 
 def step_words(step: Step) -> str:
     """Name the connections of a step, and both answers where one is undecided."""
-    words = conns_words(step.conns)
-    ports = words if words == "all" else f":{words}"
+    ports = _ports_words(step.conns)
     if Outcome.UNDECIDED not in {step.was, step.now}:
         return ports
     return f"{ports}  ({step.was} -> {step.now})"
+
+
+def _ports_words(conns: ConnSet) -> str:
+    """Name connections, as all but others where that is shorter."""
+    words, rest = conns_words(conns), EVERYTHING - conns
+    if not rest:
+        return words
+    others = conns_words(rest)
+    return f":{words}" if len(words) <= len(others) else f"all but :{others}"
 
 
 def ends_words(ends: Sequence[NamedEnd], most: int = MOST_ENDS) -> str:
@@ -107,7 +118,7 @@ def _few_ranges(cidrs: list[IPNetwork]) -> str:
 
 def cause_words(causes: Causes) -> Iterator[str]:
     """Yield why: the policy lines, the facts, and what is unknown."""
-    lines = [_line_words(line) for line in causes.by]
+    lines = list(dict.fromkeys(_line_words(line) for line in causes.by))
     if lines:
         yield f"by {_few(lines)}"
     facts = [fact_words(fact) for fact in causes.because]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 import strategies
 from ringfence.adapters.snapshot import (
+    MAGIC,
     SCHEMA,
     is_snapshot,
     read_snapshot,
@@ -123,6 +125,17 @@ def test_a_snapshot_is_known_by_its_compression(tmp_path: Path) -> None:
     assert not is_snapshot(str(path))
     assert is_snapshot(written(Cluster(), tmp_path))
     assert not is_snapshot(str(tmp_path / "missing"))
+
+
+def test_a_pipe_is_not_read_to_find_out_what_it_is() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, MAGIC)
+        assert not is_snapshot(f"/dev/fd/{reading}")
+        assert os.read(reading, 10) == MAGIC
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 @pytest.mark.parametrize(
