@@ -72,6 +72,10 @@ def _conformance(judge: str) -> Callable[[Path], Job]:
     return prepare
 
 
+def _churn(_: Path) -> Job:
+    return Job((sys.executable, "-m", "bench.churn"))
+
+
 def _lab(pods: int) -> Callable[[Path], Job]:
     def prepare(folder: Path) -> Job:
         manifest, batch = inputs.cluster_of(folder, pods)
@@ -91,6 +95,13 @@ PROMISES = (
         5.0,
         _conformance("predicted"),
         3,
+    ),
+    Promise(
+        "churn",
+        "100,000 pods followed: a policy in 20 ms, a pod in 1 ms, as from scratch",
+        60.0,
+        _churn,
+        1,
     ),
     Promise("lab-10", "lab with 10 pods: up, one probe, down", 1.0, _lab(10)),
     Promise("lab-100", "lab with 100 pods: up, one probe, down", 2.5, _lab(100), 3),

@@ -50,9 +50,9 @@ class Mistake(NamedTuple):
 NO_MISTAKE = Mistake("none", ())
 
 
-def read_mistakes() -> Iterator[Mistake]:
-    """Yield the mistakes of mistakes.txt, which tells its own format."""
-    text = (Path(__file__).parent / "mistakes.txt").read_text()
+def read_mistakes(name: str) -> Iterator[Mistake]:
+    """Yield the mistakes of a file; mistakes.txt tells the format."""
+    text = (Path(__file__).parent / name).read_text()
     for section in text.split("\n=== ")[1:]:
         name, *edits = section.split("\n@ ")
         yield Mistake(name, tuple(map(_edit, edits)))
@@ -67,7 +67,7 @@ def _edit(text: str) -> Edit:
     return Edit(file, right, wrong)
 
 
-MISTAKES = tuple(read_mistakes())
+MISTAKES = tuple(read_mistakes("mistakes.txt"))
 
 
 class Copy(NamedTuple):
