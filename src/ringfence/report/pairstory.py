@@ -18,7 +18,7 @@ from ringfence.report.story import derivation, headline
 from ringfence.report.words import end_id
 from ringfence.sets.conns import NOTHING, ConnSet
 
-TRIED = 40
+TRIED = 12
 """Pairs of pods that are tried for an example of a cell that is not for all."""
 
 NO_CELL = Cell(NOTHING, NOTHING)
