@@ -1,33 +1,23 @@
-"""What is open to pods that do not exist yet, and to addresses outside.
-
-A pod that may come is tried as strangers: pods without a label, and with each
-label that a selector refuses, in a new namespace and in each that is there. What
-all of them can do, any pod can.
-"""
+"""What is open to pods that do not exist yet, and to addresses outside."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import reduce
-from itertools import count
 from operator import and_
-from typing import TypeAlias
+from typing import NamedTuple
 
 from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix
+from ringfence.analysis.strangers import Strangers, invite
 from ringfence.engine.classes import Outside, joined
-from ringfence.engine.compiled import Compiled
+from ringfence.engine.compiled import Compiled, PeerSelector
 from ringfence.engine.compiler import compile_cluster
-from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPNetwork
-from ringfence.model.labels import LabelSelector, Operator
-from ringfence.model.meta import Labels, ObjectKey
-from ringfence.model.workload import METADATA_NAME, Namespace, Pod
+from ringfence.model.meta import ObjectKey
 from ringfence.sets.conns import NOTHING, ConnSet
-
-_REFUSING = frozenset({Operator.NOT_IN, Operator.DOES_NOT_EXIST})
 
 
 class Audience(Enum):
@@ -35,6 +25,7 @@ class Audience(Enum):
 
     ANYWHERE = "any pod of any namespace"
     NAMESPACE = "any pod of its namespace"
+    MEANT = "pods that a rule's selectors mean"
     ADDRESSES = "addresses"
 
 
@@ -42,7 +33,8 @@ class Audience(Enum):
 class Exposure:
     """Connections that an endpoint takes from (or may send to) an audience.
 
-    ``mixed``: not for all of its pods. ``cidrs`` are set for addresses only.
+    ``mixed``: not for all of its pods. ``selector`` says which pods are meant,
+    ``cidrs`` which addresses.
     """
 
     endpoint: Endpoint
@@ -50,11 +42,8 @@ class Exposure:
     audience: Audience
     conns: ConnSet
     mixed: bool = False
+    selector: PeerSelector | None = None
     cidrs: tuple[IPNetwork, ...] = ()
-
-
-Strangers: TypeAlias = Mapping[str, list[Pod]]
-"""By namespace; the empty name holds those of namespaces that do not exist yet."""
 
 
 def exposure(compiled: Compiled) -> list[Exposure]:
@@ -63,23 +52,16 @@ def exposure(compiled: Compiled) -> list[Exposure]:
     A stranger's address is unknown: what an ipBlock allows some addresses only
     is open to these, not to any pod. Undecided connections are left out.
     """
-    cluster = compiled.cluster
-    spaces = {space.name: space for space in _new_namespaces(cluster)}
-    strangers = _strangers(cluster, spaces)
-    every = {pod.key: pod for pods in strangers.values() for pod in pods}
-    widened = replace(
-        cluster,
-        namespaces={**cluster.namespaces, **spaces},
-        pods={**cluster.pods, **every},
-    )
-    tried = replace(compile_cluster(widened), profile=compiled.profile)
-    found = _Cells(Matrix(tried, By.WORKLOAD), set(every))
+    strangers = invite(compiled)
+    every = strangers.every
+    tried = replace(compile_cluster(strangers.cluster), profile=compiled.profile)
+    found = _Cells(Matrix(tried, By.WORKLOAD), every)
     return [
         one
         for number, endpoint in enumerate(found.matrix.endpoints)
         if endpoint.pods and endpoint.pods[0] not in every
         for direction in Direction
-        for one in _of(found, number, direction, strangers)
+        for one in _End(tried, found, strangers, number, direction).exposures()
     ]
 
 
@@ -112,82 +94,73 @@ class _Cells:
         return self._cells.get(pair, Cell(NOTHING, NOTHING))
 
 
-def _of(
-    found: _Cells, number: int, direction: Direction, strangers: Strangers
-) -> Iterator[Exposure]:
-    endpoint = found.matrix.endpoints[number]
+class _End(NamedTuple):
+    """One direction of one endpoint."""
 
-    def all_of(pods: Iterable[Pod]) -> Cell:
-        cells = [found.cell(number, found.number[p.key], direction) for p in pods]
+    compiled: Compiled
+    found: _Cells
+    strangers: Strangers
+    number: int
+    direction: Direction
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.found.matrix.endpoints[self.number]
+
+    def exposures(self) -> Iterator[Exposure]:
+        """Yield what the end is open to, the widest audience first."""
+        near = self.strangers.near[self.endpoint.namespace]
+        anywhere = self._all_of([*self.strangers.anywhere, *near])
+        here = self._all_of(near)
+        if anywhere.allowed:
+            yield self._open(Audience.ANYWHERE, anywhere)
+        if here.allowed - anywhere.allowed:
+            yield self._open(Audience.NAMESPACE, here)
+        for selector in self._selectors():
+            stranger = self.strangers.meant.get(selector)
+            if stranger is None:
+                continue
+            known = here if stranger.namespace == self.endpoint.namespace else anywhere
+            cell = self._all_of([stranger])
+            if cell.allowed - known.allowed:
+                yield replace(self._open(Audience.MEANT, cell), selector=selector)
+        yield from self._addresses()
+
+    def _all_of(self, pods: Iterable[ObjectKey]) -> Cell:
+        """Return what all of these pods have in common."""
+        number = self.found.number
+        cells = [
+            self.found.cell(self.number, number[key], self.direction) for key in pods
+        ]
         allowed = reduce(and_, (cell.allowed for cell in cells))
         return Cell(allowed, NOTHING, any(cell.mixed for cell in cells))
 
-    near = strangers[endpoint.namespace]
-    anywhere, here = all_of([*strangers[""], *near]), all_of(near)
-    if anywhere.allowed:
-        mixed = anywhere.mixed
-        yield Exposure(endpoint, direction, Audience.ANYWHERE, anywhere.allowed, mixed)
-    if here.allowed - anywhere.allowed:
-        mixed = here.mixed
-        yield Exposure(endpoint, direction, Audience.NAMESPACE, here.allowed, mixed)
-    by_cell: dict[tuple[ConnSet, bool], list[IPNetwork]] = defaultdict(list)
-    for outside in found.outside():
-        cell = found.cell(number, outside, direction)
-        if cell.allowed:
-            by_cell[cell.allowed, cell.mixed] += found.matrix.endpoints[outside].cidrs
-    for (conns, mixed), cidrs in by_cell.items():
-        merged = joined([Outside(tuple(cidrs), cidrs[0].network_address)])
-        addresses = Audience.ADDRESSES
-        yield Exposure(endpoint, direction, addresses, conns, mixed, merged)
-
-
-def _new_namespaces(cluster: Cluster) -> list[Namespace]:
-    """Return namespaces that may come: without a label, and with each refused one."""
-    selectors = (
-        peer.namespace_selector
-        for policy in cluster.policies.values()
-        for rule in (*policy.ingress, *policy.egress)
-        for peer in rule.peers or ()
-        if peer.namespace_selector is not None
-    )
-    free = (name for n in count() if (name := f"new-{n}") not in cluster.namespaces)
-    return [
-        Namespace(name, {**labels, METADATA_NAME: name})
-        for name, labels in zip(free, _tried(selectors), strict=False)
-    ]
-
-
-def _strangers(cluster: Cluster, spaces: Mapping[str, Namespace]) -> Strangers:
-    selectors = (
-        peer.pod_selector
-        for policy in cluster.policies.values()
-        for rule in (*policy.ingress, *policy.egress)
-        for peer in rule.peers or ()
-        if peer.pod_selector is not None
-    )
-    tried = list(_tried(selectors))
-    found: dict[str, list[Pod]] = defaultdict(list)
-    for namespace in (*cluster.namespaces, *spaces):
-        group = "" if namespace in spaces else namespace
-        free = (
-            key
-            for n in count()
-            if (key := ObjectKey(namespace, f"stranger-{n}")) not in cluster.pods
+    def _open(self, audience: Audience, cell: Cell) -> Exposure:
+        return Exposure(
+            self.endpoint, self.direction, audience, cell.allowed, cell.mixed
         )
-        found[group] += [
-            Pod(key, labels) for key, labels in zip(free, tried, strict=False)
-        ]
-    return found
 
+    def _selectors(self) -> Iterable[PeerSelector]:
+        """Return the selectors of the peers in the endpoint's rules, once."""
+        sets = (
+            self.compiled.policy_set(self.direction, pod) for pod in self.endpoint.pods
+        )
+        return dict.fromkeys(
+            peer.target
+            for policy_set in sets
+            for rule in (policy_set.rules if policy_set else ())
+            for peer in rule.peers or ()
+            if isinstance(peer.target, PeerSelector)
+        )
 
-def _tried(selectors: Iterable[LabelSelector]) -> Iterator[Labels]:
-    """Yield no labels, then each label that some selector refuses, once."""
-    yield {}
-    refused: dict[tuple[str, str], None] = {}
-    for selector in selectors:
-        for need in selector.requirements:
-            if need.operator in _REFUSING and need.key != METADATA_NAME:
-                for value in sorted(need.values) or [""]:
-                    refused[need.key, value] = None
-    for key, value in refused:
-        yield {key: value}
+    def _addresses(self) -> Iterator[Exposure]:
+        by_cell: dict[Cell, list[IPNetwork]] = defaultdict(list)
+        for outside in self.found.outside():
+            cell = self.found.cell(self.number, outside, self.direction)
+            if cell.allowed:
+                cidrs = self.found.matrix.endpoints[outside].cidrs
+                by_cell[Cell(cell.allowed, NOTHING, cell.mixed)] += cidrs
+        for cell, networks in by_cell.items():
+            whole = Outside(tuple(networks), networks[0].network_address)
+            opened = self._open(Audience.ADDRESSES, cell)
+            yield replace(opened, cidrs=joined([whole]))

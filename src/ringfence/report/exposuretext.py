@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ringfence.analysis.exposure import Audience, Exposure
+from ringfence.engine.compiled import PeerSelector
 from ringfence.model.flow import Direction
+from ringfence.model.labels import EVERYTHING
 from ringfence.report.difftext import address_words
 from ringfence.report.listing import Listing, Row
 from ringfence.report.matrixdoc import ports_document
@@ -27,6 +29,8 @@ def _row(one: Exposure) -> Row:
     who = one.audience.value
     if one.audience is Audience.ADDRESSES:
         who = address_words(one.cidrs)
+    elif one.selector is not None:
+        who = _meant(one.selector)
     ports = conns_words(one.conns) + ("*" if one.mixed else "")
     return Row(
         one.endpoint.id,
@@ -36,8 +40,30 @@ def _row(one: Exposure) -> Row:
             "pods": [str(pod) for pod in one.endpoint.pods],
             "direction": one.direction.value,
             "audience": one.audience.name.lower(),
+            "selector": _selector(one.selector),
             "cidrs": [str(cidr) for cidr in one.cidrs],
             "ports": ports_document(one.conns),
             "mixed": one.mixed,
         },
     )
+
+
+def _meant(selector: PeerSelector) -> str:
+    needs = selector.pod_selector
+    pods = "pods" if needs == EVERYTHING else f"pods {needs}"
+    if selector.namespace_selector is None:
+        return f"{pods} of namespace {selector.namespace}"
+    if selector.namespace_selector == EVERYTHING:
+        return f"{pods} of any namespace"
+    return f"{pods} of namespaces {selector.namespace_selector}"
+
+
+def _selector(selector: PeerSelector | None) -> dict[str, str | None] | None:
+    if selector is None:
+        return None
+    spaces = selector.namespace_selector
+    return {
+        "namespace": selector.namespace,
+        "namespaceSelector": None if spaces is None else str(spaces),
+        "podSelector": str(selector.pod_selector),
+    }

@@ -47,9 +47,22 @@ def test_an_empty_pod_selector_means_its_own_namespace() -> None:
 
 
 def test_a_selector_that_refuses_a_label_is_not_open_to_any_pod() -> None:
-    policy = ingress("in", "app=web", rule([peer("app!=x", "")], [tcp(80)]))
-    assert opened(with_rules(policy)) == {}
-    policy = ingress("in", "app=web", rule([peer("!app", "")], [tcp(80)]))
+    for query in ("app!=x", "!app"):
+        policy = ingress("in", "app=web", rule([peer(query, "")], [tcp(80)]))
+        assert opened(with_rules(policy)) == {Audience.MEANT.value: "80"}
+
+
+def test_pods_that_carry_the_right_labels_may_come() -> None:
+    policy = ingress("in", "app=web", rule([peer("app=x", "env=prod")], [tcp(80)]))
+    (one,) = exposure(compile_cluster(with_rules(policy)))[:1]
+    assert one.audience is Audience.MEANT
+    assert one.selector is not None
+    assert str(one.selector.pod_selector) == "app=x"
+    assert str(one.selector.namespace_selector) == "env=prod"
+
+
+def test_a_selector_that_contradicts_itself_means_nobody() -> None:
+    policy = ingress("in", "app=web", rule([peer("app=x,app!=x", "")], [tcp(80)]))
     assert opened(with_rules(policy)) == {}
 
 
