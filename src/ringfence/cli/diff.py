@@ -15,6 +15,7 @@ from ringfence.cli.options import (
     Inputs,
     cluster_options,
     decode_layers,
+    live_documents,
     output_option,
 )
 from ringfence.engine.compiled import Compiled, Profile
@@ -22,6 +23,10 @@ from ringfence.engine.compiler import compile_cluster
 
 if TYPE_CHECKING:
     from ringfence.analysis.difference import Difference
+    from ringfence.manifest.reader import Document
+
+LIVE = "live"
+"""The side that is the cluster of ``--live``."""
 
 FAIL_ON = ("any", "broadened", "narrowed")
 
@@ -59,13 +64,15 @@ def diff(
 
     BASE and HEAD: a file, a directory, a snapshot, REF:PATH of git, or a branch,
     tag or commit. -f, -k and --helm then name what is read inside each commit or
-    directory. Exit code 0: no difference, 1: some, 2: an error.
+    directory. With --live the word live is the cluster, and --overlay lays the
+    other side over it. Exit code 0: no difference, 1: some, 2: an error.
     """
     from ringfence.analysis.difference import difference  # noqa: PLC0415 - quick help
 
+    cluster = _cluster(sides, inputs)
     found = difference(
         *(
-            replace(_compiled(side, shared, inputs), profile=Profile(profile))
+            replace(_compiled(side, cluster, shared, inputs), profile=Profile(profile))
             for side in sides
         )
     )
@@ -74,7 +81,20 @@ def diff(
     return Exit.FINDING if _fails(found, fail_on) else Exit.OK
 
 
-def _compiled(side: str, shared: tuple[str, ...], inputs: Inputs) -> Compiled:
+def _cluster(sides: tuple[str, str], inputs: Inputs) -> list[list[Document]]:
+    """Return the cluster's layer, none without ``--live``; raises click.UsageError."""
+    if inputs.live is None:
+        return []
+    if LIVE not in sides:
+        raise click.UsageError(f"with --live one side is {LIVE}: diff {LIVE} HEAD")
+    return [live_documents(inputs.live)]
+
+
+def _compiled(
+    side: str, cluster: list[list[Document]], shared: tuple[str, ...], inputs: Inputs
+) -> Compiled:
+    if cluster and side == LIVE:
+        return compile_cluster(decode_layers(cluster, inputs).cluster)
     from ringfence.adapters.sides import Inside, read_side  # noqa: PLC0415 - quick help
 
     reading = inputs.sources.reading(
@@ -82,6 +102,10 @@ def _compiled(side: str, shared: tuple[str, ...], inputs: Inputs) -> Compiled:
     )
     inside = Inside(tuple(inputs.sources.listed()), shared)
     layers = read_side(side, inside, reading)
+    if inputs.sources.overlay:
+        layers = cluster + layers
+    else:
+        inputs = replace(inputs, live=None)  # manifests alone are judged as such
     return compile_cluster(decode_layers(layers, inputs).cluster)
 
 

@@ -185,17 +185,20 @@ def read_inputs(inputs: Inputs) -> list[Document]:
 def _layers(inputs: Inputs) -> list[list[Document]]:
     from ringfence.adapters.sources import read_layers  # noqa: PLC0415
 
-    layers: list[list[Document]] = []
-    if inputs.live is not None:
-        from ringfence.adapters.live import read_live  # noqa: PLC0415
-
-        layers = [read_live(inputs.live.access, timeout_s=inputs.live.timeout_s)]
-    elif not inputs.sources.given:
+    layers = [live_documents(inputs.live)] if inputs.live is not None else []
+    if not layers and not inputs.sources.given:
         raise click.UsageError("-f PATH is needed, or -k, --helm, --git, --live, ...")
     reading = inputs.sources.reading(
         recursive=inputs.recursive, namespace=inputs.namespace
     )
     return layers + read_layers(inputs.sources.listed(), reading)
+
+
+def live_documents(live: Live) -> list[Document]:
+    """Return the objects of the cluster; raises InputError."""
+    from ringfence.adapters.live import read_live  # noqa: PLC0415
+
+    return read_live(live.access, timeout_s=live.timeout_s)
 
 
 def load_cluster(inputs: Inputs) -> Decoded:
