@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +12,25 @@ from controlplane.servers import ControlPlane, control_plane
 
 
 @pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A kube-apiserver with etcd, shared by the tests of a session."""
+def built() -> Path:
+    """The directory with kube-apiserver, etcd and kubectl."""
     try:
-        built = programs()
+        return programs()
     except NoToolchainError:
         pytest.skip("kube-apiserver is built from source: install Go 1.26 or newer")
+
+
+@pytest.fixture(scope="session")
+def kubectl(built: Path) -> Path:
+    """The program kubectl."""
+    return built / "kubectl"
+
+
+@pytest.fixture(scope="session")
+def api_server(
+    built: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A kube-apiserver with etcd, shared by the tests of a session."""
     with control_plane(built, tmp_path_factory.mktemp("controlplane")) as plane:
         yield plane
 

@@ -10,9 +10,11 @@ import re
 import ssl
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from socket import gaierror
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -74,7 +76,9 @@ class ApiServer:
             {"sni_hostname": access.server.tls_name} if access.server.tls_name else {}
         )
         parameters = ConnectionParams(
-            timeout=httpx2.Timeout(timeout_s), proxy=access.server.proxy or None
+            timeout=httpx2.Timeout(timeout_s),
+            proxy=access.server.proxy or None,
+            trust_env=not _on_this_machine(access.server.url),
         )
         try:
             self._client = Client(_config(access), parameters)
@@ -222,6 +226,15 @@ def _root(error: BaseException) -> BaseException:
 def _wait_s(retry_after: str) -> float:
     seconds = float(retry_after) if retry_after.isdecimal() else 1.0
     return min(seconds, _LONGEST_WAIT_S)
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether no proxy of the environment is asked, as Go has it (net/http)."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _config(access: Access) -> SingleConfig:

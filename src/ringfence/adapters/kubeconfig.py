@@ -266,8 +266,7 @@ def _server(written: Field) -> Server:
 def _user(written: Field, name: str) -> User:
     provider = written.at("auth-provider")
     if not provider.absent:
-        hint = "use exec, as kubectl since 1.26"
-        provider.complain("auth-provider is not supported", hint)
+        provider.complain("auth-provider is not supported", "exec took its place")
     groups = written.at("as-groups").entries()
     return User(
         name=name,
