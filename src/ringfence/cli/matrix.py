@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ringfence.cli.asking import load_compiled
+from ringfence.cli.asking import load_compiled, profile_option
 from ringfence.cli.options import Exit, Inputs, cluster_options, output_option
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class _Asked(NamedTuple):
     show_default=True,
     help="Colours of svg and html; auto follows the reader's.",
 )
+@profile_option
 @cluster_options
 @output_option(*TABLES, *PICTURES)
 def matrix(  # noqa: PLR0913 - one argument an option, as click has it
@@ -58,6 +59,7 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
     port: str | None,
     theme: str,
     *,
+    profile: str,
     inputs: Inputs,
     output: str,
 ) -> int:
@@ -77,7 +79,7 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
     from ringfence.analysis.matrix import By  # noqa: PLC0415
 
     conns = None if port is None else _conns(port)
-    compiled = load_compiled(inputs)
+    compiled = load_compiled(inputs, profile)
     sources, targets = (
         None if text is None else _ends(option, text, compiled.cluster, inputs)
         for option, text in (("--from", source), ("--to", target))
