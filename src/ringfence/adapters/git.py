@@ -64,10 +64,11 @@ class Commit:
 
     def export(self, directory: str) -> None:
         """Write the whole tree into an empty directory; raises InputError."""
+        if sum(blob.size for blob in self._blobs("", root=True)) > MOST_BYTES:
+            raise InputError([Problem(self.ref, "the commit is too large to unpack")])
         ended = self._run("archive", "--format=tar", self._hash)
-        if ended.code != 0 or len(ended.output) > MOST_BYTES:
-            reason = ended.complaint.strip() or "too large to unpack"
-            raise InputError([Problem(self.ref, reason)])
+        if ended.code != 0:
+            raise InputError([Problem(self.ref, ended.complaint.strip())])
         with tarfile.open(fileobj=BytesIO(ended.output)) as archive:
             try:
                 archive.extractall(directory, filter="data")

@@ -71,18 +71,21 @@ def _of_commit(
         hint = "-f PATH, -k DIR or --helm CHART; or write REF:PATH"
         text = "say what is to be read of this commit"
         raise InputError([Problem(commit.ref, text, "", hint)])
-    if all(source.kind is Kind.FILES for source in sources):
-        return [
-            commit.documents(
-                source.place, recursive=reading.recursive, from_root=False, named=False
-            )
-            for source in sources
-        ]
+    layers = [
+        commit.documents(
+            source.place, recursive=reading.recursive, from_root=False, named=False
+        )
+        for source in sources
+        if source.kind is Kind.FILES
+    ]
+    built = [source for source in sources if source.kind is not Kind.FILES]
+    if not built:
+        return layers
     with TemporaryDirectory(prefix="ringfence-") as directory:
         commit.export(directory)
         root = Path(directory) / commit.prefix()
-        moved = [_moved(source, root, commit.ref) for source in sources]
-        return read_layers(moved, _values_inside(reading, root))
+        moved = [_moved(source, root, commit.ref) for source in built]
+        return layers + read_layers(moved, _values_inside(reading, root))
 
 
 def _values_inside(reading: Reading, root: Path) -> Reading:

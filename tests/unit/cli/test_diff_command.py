@@ -182,7 +182,21 @@ def test_a_kustomization_of_a_commit_is_built(
     commit(here, OPEN)
     code, lines, _ = diff(capsys, "HEAD~1", "HEAD", "-k", ".")
     assert code == Exit.FINDING
-    assert lines[0].startswith("BROADENED default/pod/web -> default/pod/db :5432 by")
+    assert lines[0].startswith(f"{OPENED} (+. (built):")
+
+
+def test_files_beside_a_kustomization_keep_their_names(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    (here / "base").mkdir()
+    (here / "base/kustomization.yaml").write_text("resources: [pod.yaml]\n")
+    (here / "base/pod.yaml").write_text(POD.format("cache", 9))
+    subprocess.run(("git", "add", "base"), cwd=here, check=True)
+    commit(here, CLOSED)
+    commit(here, OPEN)
+    _, lines, _ = diff(capsys, "HEAD~1", "HEAD", "-k", "base", "-f", "deploy.yaml")
+    assert lines[0] == f"{OPENED} (+deploy.yaml:26)"
 
 
 @pytest.mark.usefixtures("here")
