@@ -77,3 +77,25 @@ def test_what_a_manifest_would_open_in_a_cluster_is_told(
     assert said.code == 1
     assert said.out.startswith("BROADENED   default/pod/web, 0.0.0.0/0 -> ")
     assert "2 broadened · 0 narrowed" in said.out
+
+
+def test_a_cluster_differs_from_itself_in_nothing(
+    live: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ringfence(capsys, "diff", "live", "live", *live).code == 0
+
+
+def test_a_manifest_may_be_laid_over_the_side_that_is_a_cluster(
+    live: tuple[str, ...], opened: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ringfence(capsys, "diff", "live", opened, "--overlay", *live)
+    assert said.code == 1
+    assert "2 broadened · 0 narrowed" in said.out
+
+
+def test_a_cluster_is_compared_only_where_it_is_a_side(
+    live: tuple[str, ...], opened: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ringfence(capsys, "diff", opened, opened, *live)
+    assert (said.code, said.out) == (2, "")
+    assert "one side is live" in said.err
