@@ -6,6 +6,7 @@ from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.explain import explain
 from ringfence.model.cluster import Cluster
 from ringfence.model.verdict import EndEvidence, Evidence, Miss, Outcome
+from ringfence.model.workload import METADATA_NAME, Namespace
 from worlds import block, cluster, egress, flow, ingress, peer, pod, rule, tcp
 
 
@@ -157,3 +158,16 @@ def test_with_the_cilium_profile_rows_and_single_verdicts_agree() -> None:
         for row, column, _ in result.cells()
     }
     assert allowed == {("Addresses", "Pod"), ("Pod", "Addresses")}
+
+
+def test_a_label_of_an_undeclared_namespace_is_a_missing_fact_not_a_miss() -> None:
+    world = cluster(
+        pod("elsewhere/web"),
+        pod("db"),
+        ingress("in", "", rule([peer(None, "env notin (prod)")])),
+        Namespace("elsewhere", {METADATA_NAME: "elsewhere"}, declared=False),
+    )
+    evidence = explain(compile_cluster(world), flow("elsewhere/web", "db"))
+    assert evidence.verdict.outcome is Outcome.UNDECIDED
+    (term,) = missed(evidence.ingress).terms
+    assert term.endswith("no manifest declares elsewhere")
