@@ -49,14 +49,20 @@ FAIL_ON = ("any", "broadened", "narrowed")
     help="Which changes end in exit code 1; what may be one counts as one.",
 )
 @profile_option
+@click.option(
+    "--head-profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    help="Another profile for HEAD: BASE against itself lists where plugins differ.",
+)
 @cluster_options
 @output_option("text", "json", "md")
-def diff(
+def diff(  # noqa: PLR0913 - one parameter an option
     sides: tuple[str, str],
     *,
     shared: tuple[str, ...],
     fail_on: str,
     profile: str,
+    head_profile: str | None,
     inputs: Inputs,
     output: str,
 ) -> int:
@@ -72,8 +78,10 @@ def diff(
     cluster = _cluster(sides, inputs)
     found = difference(
         *(
-            replace(_compiled(side, cluster, shared, inputs), profile=Profile(profile))
-            for side in sides
+            replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))
+            for side, name in zip(
+                sides, (profile, head_profile or profile), strict=True
+            )
         )
     )
     for line in _lines(found, sides, output):
