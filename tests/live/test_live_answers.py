@@ -20,6 +20,7 @@ from ringfence.manifest.decode import decode_documents
 from ringfence.manifest.reader import items, read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster
+from ringfence.model.workload import ContainerPort, Owner
 
 pytestmark = pytest.mark.controlplane
 EXAMPLE = Path(__file__).parents[2] / "examples" / "wordpress"
@@ -172,3 +173,53 @@ def test_a_cluster_is_not_validated(
     live = ("--live", "--kubeconfig", str(plane.kubeconfig()))
     said = ringfence(capsys, "validate", *live)
     assert (said.code, said.out) == (2, "")
+
+
+def test_every_fact_of_a_pod_that_a_verdict_needs_is_read(plane: ControlPlane) -> None:
+    """Addresses of both families, the node, owners, sidecars, ports by name."""
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u"}
+    sidecar = {
+        "name": "proxy",
+        "image": "none",
+        "restartPolicy": "Always",
+        "ports": [{"containerPort": 15001, "name": "mesh"}],
+    }
+    addresses = ("10.0.0.1", "fd00::1")
+    plane.create(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {
+                    "name": "web-1-x",
+                    "labels": {"a": "b"},
+                    "ownerReferences": [{**owner, "controller": True}],
+                },
+                "spec": {
+                    "nodeName": "n1",
+                    "containers": [{"name": "c", "image": "none"}],
+                    "initContainers": [sidecar],
+                },
+                "status": {
+                    "phase": "Running",
+                    "podIP": addresses[0],
+                    "podIPs": [{"ip": address} for address in addresses],
+                },
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": "n1"},
+                "status": {
+                    "addresses": [{"type": "InternalIP", "address": "10.9.9.9"}]
+                },
+            },
+        ]
+    )
+    cluster = live_cluster(plane)
+    (pod,) = cluster.pods.values()
+    assert tuple(map(str, pod.addresses)) == addresses
+    assert (pod.node, pod.phase, pod.labels) == ("n1", "Running", {"a": "b"})
+    assert pod.owner == Owner("ReplicaSet", "web-1")
+    assert pod.ports == (ContainerPort(15001, name="mesh"),)
+    assert [str(address) for address in cluster.nodes["n1"].addresses] == ["10.9.9.9"]
