@@ -13,10 +13,14 @@ from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.reachability import NOTHING, Conns, Reachability, Row
 from ringfence.engine.reference import KIND_WORDS
+from ringfence.engine.rows import chosen, mask_of
 from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Owner, Pod
 from ringfence.sets.conns import ConnSet
+
+MOST_KEPT = 500_000
+"""How many columns of rows are kept for the next row of the same class."""
 
 
 class By(Enum):
@@ -82,11 +86,16 @@ class Matrix:
         groups += _outside_groups(compiled, self._reachability)
         self.endpoints = tuple(endpoint for endpoint, _ in groups)
         self._members = [members for _, members in groups]
-        self._columns: dict[int, list[int]] = defaultdict(list)
+        self._columns: list[list[int]] = [[] for _ in self._reachability.classes]
         for column, members in enumerate(self._members):
             for member in members:
                 self._columns[member.number].append(column)
-        self._last: tuple[int, Row] = (-1, {})
+        self._first = [columns[0] if columns else -1 for columns in self._columns]
+        width = len(self._columns)
+        sizes = list(enumerate(map(len, self._columns)))
+        self._with_one = mask_of((number for number, of in sizes if of == 1), width)
+        self._with_more = mask_of((number for number, of in sizes if of > 1), width)
+        self._kept: dict[int, list[Stretch]] = {}
 
     @property
     def decided(self) -> bool:
@@ -125,22 +134,36 @@ class Matrix:
 
     def _class_row(self, row: int) -> list[Stretch]:
         (source,) = self._members[row]
-        stretches = []
-        for conns, targets in self._reach_of(source.number).items():
-            of_targets = map(self._columns.__getitem__, targets)
-            columns = list(chain.from_iterable(of_targets))
-            if source.size == 1 and source.number in targets:
-                columns.remove(row)
-            if columns:
-                cell = Cell(*self._reachability.reach(conns))
-                stretches.append(Stretch(cell, columns))
-        return stretches
+        stretches = self._stretches_of(source.number)
+        if source.size > 1:
+            return stretches
+        return [
+            Stretch(cell, rest)
+            for cell, columns in stretches
+            if (rest := _without(columns, row))
+        ]
 
-    def _reach_of(self, number: int) -> Row:
-        """Return a class's row; the last one is kept, for its pods come together."""
-        if self._last[0] != number:
-            self._last = number, self._reachability.row(number)
-        return self._last[1]
+    def _stretches_of(self, number: int) -> list[Stretch]:
+        """Return what a class reaches, itself too; pods of one class come together."""
+        found = self._kept.get(number)
+        if found is None:
+            found = [
+                Stretch(
+                    Cell(*self._reachability.reach(conns)), self._columns_of(targets)
+                )
+                for conns, targets in self._reachability.masks(number).items()
+            ]
+            if len(self.endpoints) * len(self._kept) > MOST_KEPT:
+                self._kept.clear()
+            self._kept[number] = found
+        return found
+
+    def _columns_of(self, classes: int) -> list[int]:
+        """Return the columns of some classes (a mask); millions, so all in C."""
+        columns = list(chosen(self._first, classes & self._with_one))
+        more = chosen(self._columns, classes & self._with_more)
+        columns.extend(chain.from_iterable(more))
+        return columns
 
     def _union(self, pairs: set[Conns]) -> Cell:
         certain = possible = 0
@@ -149,6 +172,13 @@ class Matrix:
             possible |= perhaps
         reach = self._reachability.reach((certain, possible))
         return Cell(*reach, mixed=len(pairs) > 1)
+
+
+def _without(columns: list[int], column: int) -> list[int]:
+    if column not in columns:
+        return columns
+    at = columns.index(column)
+    return columns[:at] + columns[at + 1 :]
 
 
 def _by_class(row: Row) -> dict[int, Conns]:
@@ -180,7 +210,7 @@ def _pod_groups(compiled: Compiled, reachability: Reachability, by: By) -> list[
         # Policies isolate all pods of a class or none.
         firsts = [of[0] for of in classes.values()]
         groups.append((_endpoint(compiled, pods, firsts, by), members))
-    return _distinct(sorted(groups, key=lambda group: group[0].id))
+    return _distinct(sorted(groups, key=lambda group: (group[0].id, group[0].pods)))
 
 
 def _identity(pod: Pod, by: By) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ringfence.engine.atoms import port_atoms_of
 from ringfence.engine.classes import Outside, outside_classes, pod_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import exemption
-from ringfence.engine.rows import Parts, Rows, chosen, index_stations
+from ringfence.engine.rows import Parts, Rows, chosen, index_stations, mask_of
 from ringfence.engine.stations import Sighting, Station, sighting
 from ringfence.model.flow import AddressEnd, PodEnd
 from ringfence.model.meta import ObjectKey
@@ -51,19 +51,27 @@ class Reachability:
     """
 
     def __init__(self, compiled: Compiled) -> None:
-        self.classes = tuple(
-            [EndClass(pods) for pods in pod_classes(compiled)]
-            + [EndClass((), part) for part in outside_classes(compiled)]
-        )
+        classes = [EndClass(pods) for pods in pod_classes(compiled)]
+        classes += [EndClass((), part) for part in outside_classes(compiled)]
         self._compiled = compiled
+        self._number(classes)
+        if self._plain:
+            # A class is a station: numbered alike, their masks are the same.
+            self._number([classes[owner] for owner in self._index.owners])
+        self._rows = Rows(compiled, self._index, port_atoms_of(compiled))
+        self._words: dict[int, ConnSet] = {}
+
+    def _number(self, classes: list[EndClass]) -> None:
+        """Give classes and their stations numbers, in this order."""
+        self.classes = tuple(classes)
         self._sightings = [
             sighting(
-                compiled,
+                self._compiled,
                 PodEnd(one.pods[0])
                 if one.outside is None
                 else AddressEnd(one.outside.address),
             )
-            for one in self.classes
+            for one in classes
         ]
         self._stations = [self._stations_of(seen) for seen in self._sightings]
         self._index = index_stations(
@@ -71,8 +79,8 @@ class Reachability:
             for number, stations in enumerate(self._stations)
             for station in stations
         )
-        self._rows = Rows(compiled, self._index, port_atoms_of(compiled))
-        self._words: dict[int, ConnSet] = {}
+        # Each class is one station: one family, one address each.
+        self._plain = len(self._index.stations) == len(classes)
 
     def conns(self, mask: int) -> ConnSet:
         """Return the set of connections behind a mask; equal masks, equal object."""
@@ -91,6 +99,18 @@ class Reachability:
         """Whether no missing fact can make a difference to any row."""
         return self._rows.decided and self._plain and not self._on_nodes
 
+    def masks(self, source: int) -> dict[Conns, int]:
+        """Return what ``row`` does, the classes reached as the bits of a number."""
+        if self._plain and not self._on_nodes:
+            everyone = self._index.everyone
+            inside = self.classes[source].outside is None
+            return self._plain_row(source, everyone if inside else ~self._outside)
+        width = len(self.classes)
+        return {
+            conns: mask_of(targets, width)
+            for conns, targets in self.row(source).items()
+        }
+
     def row(self, source: int) -> Row:
         """Return what a class reaches; what it does not reach is absent."""
         if self.classes[source].outside is not None:
@@ -108,9 +128,10 @@ class Reachability:
         return self._row(source, self._outside)
 
     def _row(self, source: int, among: int) -> Row:
-        numbers = self._numbers[source]
-        if len(numbers) == 1 and self._plain:
-            return self._plain_row(numbers[0], among)
+        if self._plain:
+            plain = self._plain_row(source, among)
+            numbers = range(len(self.classes))
+            return {conns: list(chosen(numbers, at)) for conns, at in plain.items()}
         by_family = {
             station.family: self._family_row(source, station.family, among)
             for station in self._stations[source]
@@ -120,25 +141,19 @@ class Reachability:
             row[conns].append(target)
         return row
 
-    @cached_property
-    def _plain(self) -> bool:
-        """Whether each class is one station: one family, one address each."""
-        return len(self._index.stations) == len(self.classes)
-
-    def _plain_row(self, number: int, among: int) -> Row:
+    def _plain_row(self, number: int, among: int) -> dict[Conns, int]:
         certain, possible = self._rows.row(number, among)
-        owners = self._index.owners
         if certain is possible:
-            return {(c, c): list(chosen(owners, at)) for c, at in certain.items()}
-        row: Row = {}
+            return {(conns, conns): at for conns, at in certain.items()}
+        row: dict[Conns, int] = {}
         for perhaps, there in possible.items():
             rest = there
             for sure, at in certain.items():
                 if at & there:
-                    row[sure, perhaps] = list(chosen(owners, at & there))
+                    row[sure, perhaps] = at & there
                     rest &= ~at
             if rest:
-                row[0, perhaps] = list(chosen(owners, rest))
+                row[0, perhaps] = rest
         return row
 
     def _stations_of(self, seen: Sighting) -> list[Station]:

@@ -40,6 +40,7 @@ Pair: TypeAlias = tuple[int, int]
 
 T = TypeVar("T")
 
+_ONE = ord("1")
 _DIGITS = bytes.maketrans(b"01", b"\x00\x01")
 
 
@@ -354,6 +355,14 @@ def refine(parts: Parts, stations: int, conns: int) -> Parts:
         if hit != members:
             refined[mask] |= members ^ hit
     return refined
+
+
+def mask_of(numbers: Iterable[int], width: int) -> int:
+    """Return the mask of some numbers below ``width``."""
+    digits = bytearray(b"0") * max(width, 1)
+    for number in numbers:
+        digits[-1 - number] = _ONE
+    return int(digits, 2)
 
 
 def chosen(things: Sequence[T], mask: int) -> Iterator[T]:

@@ -14,6 +14,11 @@ from ringfence.sets.conns import ConnSet
 SCHEMA = "ringfence/matrix/v1"
 PROTOCOLS = tuple(protocol.value for protocol in PORT_PROTOCOLS)
 
+HEAD = '{"from": '
+BETWEEN = f", {HEAD}"
+MOST_BETWEENS = 500_000
+"""How many pieces of text are kept for later rows: about 100 MB."""
+
 
 def matrix_chunks(matrix: Table) -> Iterator[str]:
     """Yield the document as pieces of JSON text; a flow it does not list is denied.
@@ -71,19 +76,22 @@ def _flows(matrix: Table, *, undecided: bool) -> Iterator[str]:
     if undecided and matrix.decided:
         return
     ids = [json.dumps(endpoint.id) for endpoint in matrix.endpoints]
-    tails: dict[Cell, str] = {}
+    betweens: dict[Cell, list[str]] = {}
     for row, source in enumerate(ids):
-        head = f'{{"from": {source}, "to": '
         for cell, columns in matrix.row(row):
             conns = cell.undecided if undecided else cell.allowed
             if not conns:
                 continue
-            tail = tails.get(cell)
-            if tail is None:
-                tail = tails[cell] = _tail(conns, mixed=cell.mixed)
-            # One join a stretch: rows of large matrices are made of few stretches.
-            between = f"{tail}, {head}"
-            yield head + between.join(map(ids.__getitem__, columns)) + tail
+            between = betweens.get(cell)
+            if between is None:
+                if len(ids) * len(betweens) > MOST_BETWEENS:
+                    betweens.clear()
+                tail = _tail(conns, mixed=cell.mixed)
+                between = [f', "to": {target}{tail}{BETWEEN}' for target in ids]
+                betweens[cell] = between
+            # One join a stretch, of pieces that rows share: there are millions.
+            pieces = source.join([HEAD, *map(between.__getitem__, columns)])
+            yield pieces[: -len(BETWEEN)]
 
 
 def _tail(conns: ConnSet, *, mixed: bool) -> str:
