@@ -206,12 +206,13 @@ def _resolve(
 ) -> Members:
     certain: list[ObjectKey] = []
     possible: list[ObjectKey] = []
-    for name, of_namespace in groups.items():
+    own = selector.namespace
+    for name in groups if own is None else groups.keys() & {own}:
         inside = in_namespace(selector, namespaces[name])
         if inside is False:
             continue
         found = certain if inside else possible
-        for labels, pods in of_namespace:
+        for labels, pods in groups[name]:
             if selects(selector.pod_selector, labels):
                 found.extend(pods)
     return Members(frozenset(certain), frozenset(possible))
