@@ -39,11 +39,11 @@ from ringfence.model.flow import IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import (
-    METADATA_NAME,
     Namespace,
     Node,
     Pod,
     Service,
+    undeclared_namespace,
 )
 
 K = TypeVar("K")
@@ -258,7 +258,7 @@ class State:
     def _namespace(self, name: str, value: Namespace | None) -> None:
         place = self._places.get(name)
         if value is None or not value.declared:
-            value = _undeclared(name) if place and place.uses else None
+            value = undeclared_namespace(name) if place and place.uses else None
         if place is None:
             if value is not None:
                 self._open(value)
@@ -271,7 +271,7 @@ class State:
 
     def _enter(self, name: str) -> Place:
         """Count one more object in a namespace, which may be new."""
-        place = self._places.get(name) or self._open(_undeclared(name))
+        place = self._places.get(name) or self._open(undeclared_namespace(name))
         place.uses += 1
         return place
 
@@ -292,8 +292,3 @@ class State:
         self._journal.namespaces.setdefault(name, place.namespace)
         del self._namespaces[name], self._places[name]
         self._peers.remove_place(place)
-
-
-def _undeclared(name: str) -> Namespace:
-    """Return what is known of a namespace that is used and not declared."""
-    return Namespace(name, {METADATA_NAME: name}, declared=False)

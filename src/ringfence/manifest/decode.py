@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.errors import InputError, Problem, RingfenceBug
+from ringfence.manifest.decode_entry import ENTRY_GROUPS, decode_entry
 from ringfence.manifest.decode_fields import Field, field_text
 from ringfence.manifest.decode_identity import (
     Named,
@@ -27,15 +28,16 @@ from ringfence.manifest.strictness import FieldValidation, Options
 from ringfence.manifest.templates import WorkloadKey, expand_templates
 from ringfence.manifest.validate import Judgement, judge
 from ringfence.model.cluster import Cluster
+from ringfence.model.entry import EntryPoint
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import (
-    METADATA_NAME,
     Namespace,
     Node,
     Pod,
     Service,
     Workload,
+    undeclared_namespace,
 )
 
 
@@ -151,6 +153,7 @@ class _Objects:
     services: dict[ObjectKey, Service] = field(default_factory=dict)
     workloads: dict[WorkloadKey, Workload] = field(default_factory=dict)
     policies: dict[ObjectKey, NetworkPolicy] = field(default_factory=dict)
+    entries: dict[tuple[str, ObjectKey], EntryPoint] = field(default_factory=dict)
 
     def add(self, named: Named) -> None:
         """Decode one object and keep it."""
@@ -166,6 +169,8 @@ class _Objects:
                 self.services[key] = decode_service(thing, key)
             case "NetworkPolicy":
                 self.policies[key] = decode_policy(thing, key)
+            case kind if kind in ENTRY_GROUPS:
+                self.entries[kind, key] = decode_entry(thing, kind, key)
             case kind:
                 self.workloads[kind, key] = decode_workload(thing, kind, key)
 
@@ -175,7 +180,7 @@ class _Objects:
         used = {key.namespace for key in (*self.pods, *self.services, *self.policies)}
         used |= {key.namespace for _, key in self.workloads}
         undeclared = {
-            name: Namespace(name, {METADATA_NAME: name}, declared=False)
+            name: undeclared_namespace(name)
             for name in sorted(used - self.namespaces.keys())
         }
         return Cluster(
@@ -185,4 +190,5 @@ class _Objects:
             services=self.services,
             workloads=self.workloads,
             policies=self.policies,
+            entries=self.entries,
         )

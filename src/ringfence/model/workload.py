@@ -24,6 +24,11 @@ class Namespace:
     position: Position = NOWHERE
 
 
+def undeclared_namespace(name: str) -> Namespace:
+    """Return what is known of a namespace that is used and never declared."""
+    return Namespace(name, {METADATA_NAME: name}, declared=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The controller of an object: kind and name of its first ownerReference."""

@@ -12,6 +12,7 @@ from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.compiled import Compiled
+from ringfence.engine.state_changes import Claimant
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.ruleset.ir import (
@@ -46,7 +47,6 @@ from ringfence.ruleset.naming import (
 )
 from ringfence.ruleset.omissions import Omission, Scope, omissions
 from ringfence.ruleset.owners import (
-    Claimant,
     Owners,
     live_pods,
     owners,

@@ -11,18 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
 
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import selectable
+from ringfence.engine.state_changes import Claimant
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Pod
 from ringfence.ruleset.ir import PROTOCOL_NUMBERS, Row
-
-Claimant: TypeAlias = ObjectKey | None
-"""A live pod that selectors can mean, or None: a node, whose pods share it."""
 
 
 @dataclass(frozen=True, slots=True)
