@@ -52,9 +52,8 @@ def exposure(compiled: Compiled) -> list[Exposure]:
     A stranger's address is unknown: what an ipBlock allows some addresses only
     is open to these, not to any pod. Undecided connections are left out.
     """
-    strangers = invite(compiled)
+    tried, strangers = trial(compiled)
     every = strangers.every
-    tried = replace(compile_cluster(strangers.cluster), profile=compiled.profile)
     found = _Cells(Matrix(tried, By.WORKLOAD), every)
     return [
         one
@@ -63,6 +62,13 @@ def exposure(compiled: Compiled) -> list[Exposure]:
         for direction in Direction
         for one in _End(tried, found, strangers, number, direction).exposures()
     ]
+
+
+def trial(compiled: Compiled) -> tuple[Compiled, Strangers]:
+    """Return the cluster with strangers in it, compiled for the same profile."""
+    strangers = invite(compiled)
+    tried = compile_cluster(strangers.cluster)
+    return replace(tried, profile=compiled.profile), strangers
 
 
 class _Cells:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import click
 
+from ringfence.analysis.entries import Entry, entries
 from ringfence.analysis.exposure import exposure
 from ringfence.analysis.matrix import By, matrix
 from ringfence.analysis.overview import pod_views, policy_views
@@ -25,7 +26,7 @@ from ringfence.engine.select import selects
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
 from ringfence.model.labels import LabelSelector
-from ringfence.model.meta import Labels
+from ringfence.model.meta import Labels, ObjectKey
 from ringfence.report import listing
 from ringfence.report.exposuretext import exposed
 from ringfence.report.listing import Listing
@@ -77,13 +78,17 @@ def _paths(compiled: Compiled, wanted: _Filter) -> Listing:
 
 
 def _exposed(compiled: Compiled, wanted: _Filter) -> Listing:
-    pods = compiled.cluster.pods
+    def wants_any(keys: Iterable[ObjectKey]) -> bool:
+        pods = compiled.cluster.pods
+        return any(wanted.wants(key.namespace, pods[key].labels) for key in keys)
+
+    def leads_there(entry: Entry) -> bool:
+        landed = (pod for landing in entry.landings for pod in landing.pods)
+        return wants_any(landed) or wanted.wants(entry.door.key.namespace, {})
+
     return exposed(
-        one
-        for one in exposure(compiled)
-        if any(
-            wanted.wants(key.namespace, pods[key].labels) for key in one.endpoint.pods
-        )
+        [one for one in exposure(compiled) if wants_any(one.endpoint.pods)],
+        [one for one in entries(compiled) if leads_there(one)],
     )
 
 
@@ -135,7 +140,7 @@ def get(
     found = LISTS[name](load_compiled(inputs, profile), wanted)
     for line in _lines(found, output):
         click.echo(line)
-    if not found.rows and output == "text":
+    if output == "text" and not any(found.tables()):
         where = "any namespace" if all_namespaces else f"namespace {inputs.namespace}"
         click.echo(f"no {name} in {where}", err=True)
     return Exit.OK
@@ -154,7 +159,7 @@ def _lines(found: Listing, output: str) -> Iterator[str]:
             yield json.dumps(found.document())
         case "name":
             yield from found.names()
-        case _ if found.rows:
-            yield from table(found.header, [row.cells for row in found.rows])
         case _:
-            return
+            for number, (header, lines) in enumerate(found.tables()):
+                yield from ("",) * (number > 0)
+                yield from table(header, lines)

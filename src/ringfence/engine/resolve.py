@@ -260,7 +260,7 @@ def _targets(
     cluster: Cluster, group: _Group, port: PortRef
 ) -> tuple[list[Target], tuple[str, ...]]:
     if group.service is not None:
-        return _service_targets(cluster, group.service, port)
+        return service_targets(cluster, group.service, port)
     protocol = port.protocol or Protocol.TCP
     if isinstance(port.port, str):
         return _named_targets(cluster, group.ends, port.port, protocol)
@@ -311,9 +311,13 @@ def _unknown_port(
     return UnknownEndpointError(text + _near(f"{name}/{protocol.value}", names))
 
 
-def _service_targets(
+def service_targets(
     cluster: Cluster, service: Service, port: PortRef
 ) -> tuple[list[Target], tuple[str, ...]]:
+    """Return where a port of a Service leads, and why (some of) it leads nowhere.
+
+    Raises UnknownEndpointError where the Service has no such port.
+    """
     if service.selector is None:
         what = f"Service {service.key} has no selector"
         return [], (f"{what}: its endpoints are not in the manifests",)

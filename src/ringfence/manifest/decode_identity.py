@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
 
+from ringfence.manifest.decode_entry import ENTRY_GROUPS
 from ringfence.manifest.decode_fields import Field
 from ringfence.model.meta import ObjectKey
 
@@ -27,8 +28,9 @@ _GROUPS: Mapping[str, frozenset[str]] = {
     "Job": frozenset({"batch"}),
     "CronJob": frozenset({"batch"}),
     "NetworkPolicy": frozenset({"networking.k8s.io", "extensions"}),
+    **ENTRY_GROUPS,
 }
-"""The kinds that a verdict reads and the API groups that have served them."""
+"""The kinds that are read and the API groups that have served them."""
 
 _KNOWN_GROUPS = frozenset[str]().union(*_GROUPS.values())
 CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
@@ -48,7 +50,7 @@ class Named(NamedTuple):
 
 
 def known_kind(thing: Field) -> str | None:
-    """Return the object's kind if a verdict reads it, else None.
+    """Return the object's kind if it is read, else None.
 
     No kind, or one that differs from a known one by a slip, is a problem: what
     is not read cannot be obeyed.

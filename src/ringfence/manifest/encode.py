@@ -1,10 +1,11 @@
-"""A cluster back into objects: only the facts that a verdict needs."""
+"""A cluster back into objects: only the facts that answers need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
+from ringfence.manifest.encode_entry import encode_entry
 from ringfence.manifest.reader import Path
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction
@@ -54,6 +55,7 @@ def encode_cluster(cluster: Cluster) -> Iterator[Encoded]:
         workload = cluster.workloads[key]
         yield Encoded(_workload(workload), (((), workload.position),))
     yield from (encode_policy(policy) for policy in _sorted(cluster.policies))
+    yield from (Encoded(encode_entry(entry)) for entry in _sorted(cluster.entries))
 
 
 def _sorted(things: Any) -> Iterator[Any]:

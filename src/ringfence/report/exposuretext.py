@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ringfence.analysis.entries import Entry
 from ringfence.analysis.exposure import Audience, Exposure
 from ringfence.engine.compiled import PeerSelector
 from ringfence.model.flow import Direction
 from ringfence.model.labels import EVERYTHING
 from ringfence.report.difftext import address_words
+from ringfence.report.entrytext import entry_section
 from ringfence.report.listing import Listing, Row
 from ringfence.report.matrixdoc import ports_document
 from ringfence.report.matrixtext import conns_words
@@ -16,12 +18,13 @@ from ringfence.report.matrixtext import conns_words
 _WAYS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 
 
-def exposed(found: Iterable[Exposure]) -> Listing:
-    """List what is open to pods that may come and to outside addresses."""
+def exposed(found: Iterable[Exposure], entries: Iterable[Entry]) -> Listing:
+    """List what is open to pods that may come and to addresses, then the ways in."""
     return Listing(
         "ringfence/exposed/v1",
         ("ENDPOINT", "OPEN", "AUDIENCE", "PORTS"),
         tuple(map(_row, found)),
+        (entry_section(entries),),
     )
 
 

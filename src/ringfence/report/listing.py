@@ -25,16 +25,37 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A table below the list; ``name`` is its member of the document."""
+
+    name: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    items: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A list with the head of its table; ``schema`` names its document."""
 
     schema: str
     header: tuple[str, ...]
     rows: tuple[Row, ...]
+    sections: tuple[Section, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document."""
-        return {"schema": self.schema, "items": [row.document for row in self.rows]}
+        items = [row.document for row in self.rows]
+        more = {section.name: list(section.items) for section in self.sections}
+        return {"schema": self.schema, "items": items, **more}
+
+    def tables(self) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+        """Yield the head and the lines of each table that has any."""
+        if self.rows:
+            yield self.header, [row.cells for row in self.rows]
+        for section in self.sections:
+            if section.lines:
+                yield section.header, list(section.lines)
 
     def names(self) -> Iterator[str]:
         """Yield the names, each once."""

@@ -47,3 +47,86 @@ def test_the_document_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert one["audience"] == "meant"
     assert one["selector"]["podSelector"] == "tier=wordpress"
     assert one["ports"] == [{"protocol": "TCP", "port": 3306}]
+
+
+ENTRIES = """
+{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress: [{from: [{namespaceSelector: {}}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: in, namespace: edge}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: shop}
+spec:
+  hostnames: [shop.example.com]
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+"""
+HEAD = "ENTRY AT BACKEND PODS PORT ANY POD OUTSIDE"
+ROUTE = "shop/httproute/r shop.example.com shop/svc/web:80"
+
+
+def entry_lines(
+    capsys: pytest.CaptureFixture[str], path: Path, *words: str
+) -> list[str]:
+    """Return the second table, its columns one space apart."""
+    path.write_text(ENTRIES)
+    assert run("ringfence", ["get", "exposed", "-f", str(path), *words]) == Exit.OK
+    _, _, text = capsys.readouterr().out.partition("\n\n")
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_entry_points_stand_below_with_whom_they_let_in(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert entry_lines(capsys, tmp_path / "a.yaml", "-n", "shop") == [
+        HEAD,
+        f"{ROUTE} web 8080 yes no",
+        f"{ROUTE} it names no Gateway - - -",
+    ]
+
+
+def test_an_entry_point_without_pods_is_listed_in_its_namespace(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(ENTRIES)
+    run("ringfence", ["get", "exposed", "-f", str(path), "-n", "edge"])
+    out, err = capsys.readouterr()
+    assert " ".join(out.splitlines()[1].split()) == (
+        "edge/ingress/in * edge/svc/web:80 there is no Service edge/web - - -"
+    )
+    assert not err
+
+
+def test_the_document_has_the_entries(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(ENTRIES)
+    run("ringfence", ["get", "exposed", "-f", str(path), "-n", "shop", "-o", "json"])
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert entry["landings"] == [
+        {
+            "pods": ["shop/web"],
+            "port": {"protocol": "TCP", "port": 8080},
+            "anyPod": "ALLOW",
+            "podsOfNamespace": "ALLOW",
+            "outside": [],
+            "outsideUndecided": [],
+        }
+    ]
