@@ -14,7 +14,7 @@ from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import ContainerPort, Pod, Service, ServicePort
-from worlds import block, cluster, ingress, key, labels, peer, pod, rule, tcp
+from worlds import block, cluster, egress, ingress, key, labels, peer, pod, rule, tcp
 
 HTTP = ContainerPort(8080, name="http")
 WEB = pod("web-0", "app=web", "10.0.0.1", ports=[HTTP])
@@ -99,6 +99,15 @@ def test_a_block_lets_its_addresses_in_and_leaves_pods_undecided() -> None:
     assert audience.any_pod is Outcome.UNDECIDED
 
 
+def test_one_pod_that_is_kept_out_means_that_not_any_pod_is_let_in() -> None:
+    policies = (
+        ingress("in", "app=web", rule([block("203.0.113.0/24")])),
+        egress("e", ""),
+    )
+    audience = one_way(WEB, service(), *policies).landings[0].audience
+    assert audience.any_pod is Outcome.DENY
+
+
 def test_pods_behind_one_service_are_told_apart_by_who_is_let_in() -> None:
     other = pod("web-1", "app=web,old=1", "10.0.0.2", ports=[HTTP])
     twin = pod("web-2", "app=web", "10.0.0.3", ports=[HTTP])
@@ -150,6 +159,13 @@ def test_a_route_is_offered_where_listeners_share_its_host() -> None:
 
 def test_a_route_is_offered_where_listeners_take_its_protocol() -> None:
     assert doors_of("TCPRoute", "") == {"": (5432,)}
+
+
+def test_a_route_of_udp_leads_to_a_port_of_udp() -> None:
+    dns = service(ports=(ServicePort(53, 5353, Protocol.UDP), ServicePort(53, 53)))
+    route = point("UDPRoute", Way("", "", key("web"), 53))
+    landings = [one.landings for one in found(WEB, dns, points=(route,))]
+    assert [(one.protocol, one.port) for (one,) in landings] == [(Protocol.UDP, 5353)]
 
 
 def test_a_route_without_a_listener_says_so() -> None:

@@ -100,6 +100,14 @@ def test_entry_points_stand_below_with_whom_they_let_in(
     ]
 
 
+def test_labels_choose_the_entry_points_that_lead_to_such_pods(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.yaml"
+    assert len(entry_lines(capsys, path, "-n", "shop", "-l", "app=web")) == 3
+    assert entry_lines(capsys, path, "-n", "shop", "-l", "app=db") == []
+
+
 def test_an_entry_point_without_pods_is_listed_in_its_namespace(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
