@@ -55,7 +55,7 @@ FAIL_ON = ("any", "broadened", "narrowed")
     help="Another profile for HEAD: BASE against itself lists where plugins differ.",
 )
 @cluster_options
-@output_option("text", "json", "md")
+@output_option("text", "json", "md", "svg")
 def diff(  # noqa: PLR0913 - one parameter an option
     sides: tuple[str, str],
     *,
@@ -76,15 +76,15 @@ def diff(  # noqa: PLR0913 - one parameter an option
     from ringfence.analysis.difference import difference  # noqa: PLC0415 - quick help
 
     cluster = _cluster(sides, inputs)
-    found = difference(
-        *(
-            replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))
-            for side, name in zip(
-                sides, (profile, head_profile or profile), strict=True
-            )
-        )
+    base, head = (
+        replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))
+        for side, name in zip(sides, (profile, head_profile or profile), strict=True)
     )
-    for line in _lines(found, sides, output):
+    found = difference(base, head)
+    lines = (
+        _drawn(found, base, head) if output == "svg" else _lines(found, sides, output)
+    )
+    for line in lines:
         click.echo(line)
     return Exit.FINDING if _fails(found, fail_on) else Exit.OK
 
@@ -125,6 +125,13 @@ def _fails(found: Difference, fail_on: str) -> bool:
             return any(not change.step.opens for change in found.changes)
         case _:
             return bool(found)
+
+
+def _drawn(found: Difference, base: Compiled, head: Compiled) -> Iterator[str]:
+    from ringfence.report.diffpicture import difference_picture  # noqa: PLC0415 - quick help
+    from ringfence.report.svg import svg_document  # noqa: PLC0415
+
+    yield svg_document(difference_picture(found, base, head)).rstrip("\n")
 
 
 def _lines(found: Difference, sides: tuple[str, str], output: str) -> Iterator[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
-from ringfence.analysis.matrix import Cell
-
-Wires = Mapping[int, Mapping[int, Cell]]
+Wires = Mapping[int, Mapping[int, Hashable]]
 """By source, then target: what a line between them would carry."""
 
 
@@ -17,7 +15,7 @@ def alike(kinds: Sequence[Hashable], wires: Wires) -> list[list[int]]:
     All members of a group have the same lines to every other end, and either none
     among themselves or the same between any two of them.
     """
-    inward: dict[int, dict[int, Cell]] = defaultdict(dict)
+    inward: dict[int, dict[int, Hashable]] = defaultdict(dict)
     for source, row in wires.items():
         for target, cell in row.items():
             inward[target][source] = cell
@@ -38,7 +36,7 @@ def alike(kinds: Sequence[Hashable], wires: Wires) -> list[list[int]]:
     return sorted([*groups, *([end] for end in rest)])
 
 
-def _own_cells(end: int, wires: Wires, inward: Wires) -> set[Cell]:
+def _own_cells(end: int, wires: Wires, inward: Wires) -> set[Hashable]:
     """Return what an end could have with its like: equal both ways, and with itself."""
     row, column = wires.get(end, {}), inward.get(end, {})
     if end in row:
@@ -47,7 +45,7 @@ def _own_cells(end: int, wires: Wires, inward: Wires) -> set[Cell]:
 
 
 def _key(
-    end: int, kind: Hashable, own: Cell | None, wires: Wires, inward: Wires
+    end: int, kind: Hashable, own: Hashable, wires: Wires, inward: Wires
 ) -> Hashable:
     row, column = dict(wires.get(end, {})), dict(inward.get(end, {}))
     if own is not None:

@@ -68,12 +68,15 @@ def step_words(step: Step) -> str:
 
 
 def _ports_words(conns: ConnSet) -> str:
-    """Name connections, as all but others where that is shorter."""
+    words, left_out = shorter_words(conns)
+    return f"all but :{words}" if left_out else f":{words}"
+
+
+def shorter_words(conns: ConnSet) -> tuple[str, bool]:
+    """Name connections, or those that they leave out (True) where that is shorter."""
     words, rest = conns_words(conns), EVERYTHING - conns
-    if not rest:
-        return words
     others = conns_words(rest)
-    return f":{words}" if len(words) <= len(others) else f"all but :{others}"
+    return (others, True) if rest and len(others) < len(words) else (words, False)
 
 
 def ends_words(ends: Sequence[NamedEnd], most: int = MOST_ENDS) -> str:

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Mark(StrEnum):
+    """What a card or a line is in the picture of a difference; its sign.
+
+    ``PLAIN``: the picture is of no difference. ``KEPT``: in both clusters.
+    """
+
+    PLAIN = ""
+    KEPT = "="
+    ADDED = "+"
+    REMOVED = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,7 @@ class Card:
     walled_out: bool = False
     among: str = ""
     members: tuple[str, ...] = ()
+    mark: Mark = Mark.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,14 @@ class Frame:
     title: str
     cards: tuple[Card, ...]
     among: str = ""
+
+
+class Pin(NamedTuple):
+    """A place on a card's left side where lines enter: the ports, and of what kind."""
+
+    ports: str
+    certain: bool
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +72,12 @@ class Line:
     target: str
     ports: str
     certain: bool = True
+    mark: Mark = Mark.PLAIN
+
+    @property
+    def pin(self) -> Pin:
+        """Where it enters; lines of one target with the same pin enter together."""
+        return Pin(self.ports, self.certain, self.mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from ringfence.analysis.focus import Table
 from ringfence.analysis.matrix import By, Cell, Endpoint
@@ -11,6 +12,7 @@ from ringfence.engine.compiled import Compiled
 from ringfence.model.flow import Direction
 from ringfence.report.alike import alike
 from ringfence.report.bundle import Pairs, bundle
+from ringfence.report.difftext import shorter_words
 from ringfence.report.matrixtext import conns_words
 from ringfence.report.naming import (
     labels_words,
@@ -20,7 +22,7 @@ from ringfence.report.naming import (
     pods_title,
 )
 from ringfence.report.openness import ALL, Doors, Openness, doors, told, within
-from ringfence.report.picture import Card, Frame, Line, Picture
+from ringfence.report.picture import Card, Frame, Line, Mark, Picture
 from ringfence.sets.conns import NOTHING, ConnSet
 
 NO_CELL = Cell(NOTHING, NOTHING)
@@ -36,18 +38,18 @@ def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Pic
     so; each other flow has a line of its card or of its card's frame.
     """
     gates = [doors(compiled, endpoint) for endpoint in matrix.endpoints]
-    wires = _Wires(matrix, gates)
+    wires = Wires(matrix, gates)
     kinds = [
         (end.namespace, end.kind, gate)
         for end, gate in zip(matrix.endpoints, gates, strict=True)
     ]
-    maker = _Cards(compiled, matrix, wires)
+    maker = CardMaker(compiled, matrix, wires)
     cards = {
         group[0]: maker.card(group, gates[group[0]])
         for group in alike(kinds, wires.cells)
     }
     pairs: Pairs = {
-        (_as(CALLER, cards[source]), _as(CALLEE, cards[target])): cell
+        (as_end(CALLER, cards[source]), as_end(CALLEE, cards[target])): cell
         for source, row in wires.cells.items()
         for target, cell in row.items()
         if source in cards and target in cards and source != target
@@ -55,10 +57,12 @@ def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Pic
     for card in cards.values():
         if card.count:
             pairs[card.id, card.id] = maker.own[card.id]
-    return _arranged(matrix, list(cards.values()), pairs, notes)
+    plain = Layer(Mark.PLAIN, pairs)
+    pooled = matrix.by is By.NAMESPACE
+    return arranged(list(cards.values()), [plain], notes, pooled=pooled)
 
 
-class _Wires:
+class Wires:
     """The cells that no pair of badges tells already, by row and column.
 
     ``unsure``: which ends, and ways, have a badge for what is undecided.
@@ -103,14 +107,15 @@ def _untold(cell: Cell, sure: ConnSet, perhaps: ConnSet) -> Cell:
     )
 
 
-def _as(role: str, card: Card) -> str:
+def as_end(role: str, card: Card) -> str:
+    """Return the id of a line's end; ``role``: ``CALLER`` or ``CALLEE``."""
     return card.id if card.frame else role + card.id
 
 
-class _Cards:
+class CardMaker:
     """Makes the card of a group of endpoints."""
 
-    def __init__(self, compiled: Compiled, matrix: Table, wires: _Wires) -> None:
+    def __init__(self, compiled: Compiled, matrix: Table, wires: Wires) -> None:
         self._compiled = compiled
         self._matrix = matrix
         self._wires = wires
@@ -161,52 +166,78 @@ def _badges(side: Openness, way: str, unsure: bool) -> tuple[str, ...]:  # noqa:
     return tuple(badges)
 
 
-def cell_words(cell: Cell) -> str:
+def cell_words(cell: Cell, mark: Mark = Mark.PLAIN) -> str:
     """Write a cell as its line does: ports, ``*`` if mixed, ``?`` if undecided."""
-    return ", ".join(words + ("" if sure else " ?") for words, sure in _parts(cell))
+    parts = _parts(cell, mark)
+    return ", ".join(words + ("" if sure else " ?") for words, sure in parts)
 
 
-def _parts(cell: Cell) -> Iterator[tuple[str, bool]]:
+def _parts(cell: Cell, mark: Mark) -> Iterator[tuple[str, bool]]:
     star = "*" if cell.mixed else ""
-    if cell.allowed:
-        yield conns_words(cell.allowed) + star, True
-    if cell.undecided:
-        yield conns_words(cell.undecided) + star, False
+    for conns, sure in ((cell.allowed, True), (cell.undecided, False)):
+        if conns:
+            yield _ports_words(conns, mark) + star, sure
 
 
-def _arranged(
-    matrix: Table, cards: list[Card], pairs: Pairs, notes: Iterable[str]
+def _ports_words(conns: ConnSet, mark: Mark) -> str:
+    if mark not in {Mark.ADDED, Mark.REMOVED}:
+        return conns_words(conns)
+    words, left_out = shorter_words(conns)
+    return f"{mark}{'all but ' if left_out else ''}{words}"
+
+
+class Layer(NamedTuple):
+    """Flows that are drawn in one way, by the ids of their cards."""
+
+    mark: Mark
+    pairs: Pairs
+
+
+def arranged(
+    cards: list[Card],
+    layers: Iterable[Layer],
+    notes: Iterable[str],
+    *,
+    pooled: bool,
 ) -> Picture:
-    """Put cards into frames and to the border, and draw what is left to draw."""
+    """Put cards into frames and to the border, and draw what is left to draw.
+
+    ``pooled``: each card is a namespace, and a line has the ports of all lines to
+    the same card.
+    """
     names = sorted({card.frame for card in cards if card.frame})
     framed = {n: [card for card in cards if card.frame == n] for n in names}
     for of_frame in framed.values():
         of_frame.sort(key=lambda card: (card.title, card.id))
     frame_ids = {f"ns/{n}": tuple(c.id for c in framed[n]) for n in names}
-    plain = matrix.by is By.NAMESPACE
-    bundled = bundle(pairs, {} if plain else frame_ids)
+    among: dict[str, list[str]] = defaultdict(list)
+    lines: list[Line] = []
+    for mark, pairs in layers:
+        bundled = bundle(pairs, {} if pooled else frame_ids)
+        lines += _lines(bundled.lines, mark, pooled=pooled)
+        for frame, cell in bundled.among.items():
+            among[frame].append(cell_words(cell, mark))
     outside = [card for card in cards if not card.frame]
-    sources = {source for source, _ in bundled.lines}
-    targets = {target for _, target in bundled.lines}
+    sources = {line.source for line in lines}
+    targets = {line.target for line in lines}
     return Picture(
         "Who can reach whom",
-        tuple(_moved(CALLER, card) for card in outside if _as(CALLER, card) in sources),
         tuple(
-            Frame(
-                f"ns/{name}",
-                name,
-                tuple(framed[name]),
-                cell_words(among) if (among := bundled.among.get(f"ns/{name}")) else "",
-            )
-            for name in names
+            _moved(CALLER, card) for card in outside if as_end(CALLER, card) in sources
         ),
-        tuple(_moved(CALLEE, card) for card in outside if _as(CALLEE, card) in targets),
-        tuple(_lines(bundled.lines, pooled=plain)),
+        tuple(
+            Frame(f"ns/{n}", n, tuple(framed[n]), ", ".join(among[f"ns/{n}"]))
+            for n in names
+        ),
+        tuple(
+            _moved(CALLEE, card) for card in outside if as_end(CALLEE, card) in targets
+        ),
+        tuple(sorted(lines)),
         tuple(notes),
     )
 
 
-def _lines(pairs: Pairs, *, pooled: bool) -> Iterator[Line]:
+def _lines(pairs: Pairs, mark: Mark, *, pooled: bool) -> Iterator[Line]:
     """Yield the lines; ``pooled``: with the ports of all lines to the same card."""
     shared: dict[str, Cell] = {}
     for (_, target), cell in pairs.items():
@@ -218,13 +249,13 @@ def _lines(pairs: Pairs, *, pooled: bool) -> Iterator[Line]:
         )
     for (source, target), cell in sorted(pairs.items(), key=lambda pair: pair[0]):
         if not pooled:
-            for words, sure in _parts(cell):
-                yield Line(source, target, words, sure)
+            for words, sure in _parts(cell, mark):
+                yield Line(source, target, words, sure, mark)
             continue
         pool = shared[target]
         conns = pool.allowed if cell.allowed else pool.undecided
-        words = conns_words(conns) + ("*" if pool.mixed else "")
-        yield Line(source, target, words, bool(cell.allowed))
+        words = _ports_words(conns, mark) + ("*" if pool.mixed else "")
+        yield Line(source, target, words, bool(cell.allowed), mark)
 
 
 def _moved(role: str, card: Card) -> Card:

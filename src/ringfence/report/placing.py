@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import floor
 from typing import NamedTuple, TypeAlias
 
-from ringfence.report.picture import Card, Frame, Line, Picture
+from ringfence.report.picture import Card, Frame, Line, Picture, Pin
 from ringfence.report.ranking import ranks
 from ringfence.report.textwidth import width
 
@@ -65,13 +66,13 @@ class Box:
     last: int
     height: float
     pin_offset: float
-    pins: list[tuple[str, bool]] = field(default_factory=list)
+    pins: list[Pin] = field(default_factory=list)
     exits: int = 0
     top: float = 0.0
 
-    def pin(self, ports: str, certain: bool) -> float:  # noqa: FBT001 - a key
+    def height_of(self, pin: Pin) -> float:
         """Return the height at which a line enters."""
-        number = self.pins.index((ports, certain))
+        number = self.pins.index(pin)
         return on_grid(self.top + self.pin_offset + ROW * (number + 0.5), PIN_GRID)
 
     def exit(self, number: int) -> float:
@@ -82,7 +83,8 @@ class Box:
 
 def on_grid(height: float, offset: float) -> float:
     """Return the next height of a grid; those of two grids never are the same."""
-    return round((height - offset) / GRID) * GRID + offset
+    # Halves always go up: equal steps stay equal.
+    return floor((height - offset) / GRID + 0.5) * GRID + offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +267,10 @@ def _cut(cards: Sequence[Card], height: int) -> list[list[Card]]:
 
 
 def _boxes(picture: Picture, strips: Sequence[Strip]) -> dict[str, Box]:
-    pins: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    pins: dict[str, list[Pin]] = defaultdict(list)
     for line in picture.lines:
-        entry = (line.ports, line.certain)
-        if entry not in pins[line.target]:
-            pins[line.target].append(entry)
+        if line.pin not in pins[line.target]:
+            pins[line.target].append(line.pin)
     boxes: dict[str, Box] = {}
     for strip in strips:
         for column, cards in strip.cards.items():
@@ -313,12 +314,12 @@ def head_height(card: Card) -> float:
     return PAD + TITLE + 5 + ROW * len(card_rows(card))
 
 
-def card_width(card: Card, pins: Sequence[tuple[str, bool]]) -> float:
+def card_width(card: Card, pins: Sequence[Pin]) -> float:
     """Return the width that a card's texts ask for, within bounds."""
     texts = [width(card.title, TITLE, bold=True)]
     for _, text in card_rows(card):
         parts = text.split("\n")
         texts.append(sum(width(part, SMALL) + 18 for part in parts) - 6)
-    texts += [width(ports, SMALL) + 14 for ports, _ in pins]
+    texts += [width(ports, SMALL) + 14 for ports, *_ in pins]
     low, high = CARD_WIDTH
     return min(high, max(low, max(texts) + 2 * PAD))

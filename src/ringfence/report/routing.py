@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ringfence.report.picture import Line
+from ringfence.report.picture import Line, Pin
 from ringfence.report.placing import LANE, LANE_GRID, Gap, GapKey, Plan, on_grid
 
-Net: TypeAlias = tuple[str, str, bool]
+Net: TypeAlias = tuple[str, Pin]
 """The end that its lines share, at which ports (empty: all that it alone calls)."""
 
 BEND, FOREIGN, REUSE = 30.0, 60.0, -25.0
@@ -33,13 +33,13 @@ class Path:
 
 def nets(lines: Iterable[Line]) -> dict[Line, Net]:
     """Return the net of each line."""
-    entering: dict[tuple[str, str, bool], list[Line]] = defaultdict(list)
+    entering: dict[Net, list[Line]] = defaultdict(list)
     for line in lines:
-        entering[line.target, line.ports, line.certain].append(line)
+        entering[line.target, line.pin].append(line)
     found: dict[Line, Net] = {}
     for place, together in entering.items():
         for line in together:
-            alone = (line.source, "", line.certain)
+            alone = (line.source, line.pin._replace(ports=""))
             found[line] = place if len(together) > 1 else alone
     return found
 
@@ -78,7 +78,7 @@ class Router:
     def _ends(self, line: Line) -> tuple[float, float]:
         source, target = self.plan.boxes[line.source], self.plan.boxes[line.target]
         number = self._exits[line.source].index(self.nets[line])
-        return source.exit(number), target.pin(line.ports, line.certain)
+        return source.exit(number), target.height_of(line.pin)
 
     def _path(self, line: Line) -> Path:
         source, target = self.plan.boxes[line.source], self.plan.boxes[line.target]
@@ -89,7 +89,7 @@ class Router:
             else list(range(source.last, target.first - 1, -1))
         )
         crossings = self._cheapest(line, net, crossed) if crossed else ()
-        if net[1]:
+        if net[1].ports:
             # A trunk that others have laid leads on from where it is met.
             for at, crossing in enumerate(crossings):
                 if (net, *crossing) in self._onward:

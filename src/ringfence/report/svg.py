@@ -22,12 +22,14 @@ from ringfence.report.placing import (
 )
 from ringfence.report.routing import Router
 from ringfence.report.svgmarks import (
+    LOOKS,
     arrowhead,
     legend_marks,
     legend_rows,
     pill,
     pills,
     text_mark,
+    wire_style,
 )
 from ringfence.report.svgpaths import length, path_data, until_met
 from ringfence.report.svgstyle import STYLE, theme_style
@@ -117,6 +119,7 @@ class Sheet:
         left, wide = self.routes.lefts[box.first], self.widths[box.first]
         right, bottom = left + wide, box.top + box.height
         kind = "card" if card.frame else "card actor"
+        kind += LOOKS[card.mark]
         yield f'<g class="{kind}" data-card={quoteattr(card.id)} '
         frame = f"ns/{card.frame}" if card.frame else ""
         yield f"data-frame={quoteattr(frame)}>"
@@ -150,12 +153,14 @@ class Sheet:
     def _pins(self, end: str, left: float) -> Iterator[str]:
         box = self.plan.boxes[end]
         room = self.widths[box.first] - 2 * PAD - 6
-        for ports, certain in box.pins:
-            y = box.pin(ports, certain)
-            words = fitted(ports, SMALL, room) + ("" if certain else " ?")
-            yield arrowhead(left - 2, y, certain=certain)
+        for pin in box.pins:
+            y = box.height_of(pin)
+            ports = pin.ports
+            words = fitted(ports, SMALL, room) + ("" if pin.certain else " ?")
+            yield arrowhead(left - 2, y, certain=pin.certain, mark=pin.mark)
             yield (
-                f'<text class="port" x="{left + PAD:.1f}" y="{y + 4:.1f}">'
+                f'<text class="port{LOOKS[pin.mark]}" '
+                f'x="{left + PAD:.1f}" y="{y + 4:.1f}">'
                 f"{escape(words)}<title>{escape(ports)}</title></text>"
             )
 
@@ -170,16 +175,18 @@ class Sheet:
             net = self.router.nets[line]
             points = self.routes.points[line]
             segments = drawn.setdefault(net, [])
-            walk = points if net[1] else points[::-1]
+            walk = points if net[1].ports else points[::-1]
             kept, met = until_met(walk, segments)
             segments += pairwise(kept)
             hue = f"h{self._hues[net]}"
-            style = f"wire {hue}" + ("" if line.certain else " unsure")
+            style = wire_style(hue, certain=line.certain, mark=line.mark)
             yield f'<path class="{style}" d="{path_data(kept)}"/>'
             if met:
                 x, y = kept[-1]
                 at = f'cx="{x:.1f}" cy="{y:.1f}"'
-                dots.append(f'<circle class="dot {hue}" {at} r="2.6"/>')
+                dots.append(
+                    f'<circle class="dot {hue}{LOOKS[line.mark]}" {at} r="2.6"/>'
+                )
             hits.append(self._hit(line, points))
         yield from dots
         yield from hits

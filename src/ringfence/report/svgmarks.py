@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape
 
-from ringfence.report.picture import Picture
+from ringfence.report.picture import Line, Mark, Picture
 from ringfence.report.placing import ROW, SMALL, card_rows
 from ringfence.report.textwidth import fitted, width
 
@@ -15,9 +15,31 @@ def text_mark(x: float, y: float, text: str, style: str) -> str:
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def arrowhead(x: float, y: float, *, certain: bool) -> str:
-    """Return an arrowhead with its tip at a point, hollow where undecided."""
-    style = "pin" if certain else "pin unsure"
+LOOKS = {
+    Mark.PLAIN: "",
+    Mark.KEPT: " kept",
+    Mark.ADDED: " added",
+    Mark.REMOVED: " removed",
+}
+"""How each mark is drawn: a further class of the style sheet."""
+
+
+def wire_style(hue: str, *, certain: bool, mark: Mark = Mark.PLAIN) -> str:
+    """Return the classes of a line."""
+    return f"wire {hue}" + ("" if certain else " unsure") + LOOKS[mark]
+
+
+def arrowhead(x: float, y: float, *, certain: bool, mark: Mark = Mark.PLAIN) -> str:
+    """Return an arrowhead with its tip at a point, hollow where undecided.
+
+    What is gone ends in a cross instead.
+    """
+    if mark is Mark.REMOVED:
+        return (
+            f'<path class="cross" d="M{x - 10:.1f} {y - 4.5:.1f}L{x - 1:.1f} '
+            f'{y + 4.5:.1f}M{x - 10:.1f} {y + 4.5:.1f}L{x - 1:.1f} {y - 4.5:.1f}"/>'
+        )
+    style = ("pin" if certain else "pin unsure") + LOOKS[mark]
     return (
         f'<path class="{style}" d="M{x - 8:.1f} {y - 4.5:.1f}'
         f'L{x:.1f} {y:.1f}L{x - 8:.1f} {y + 4.5:.1f}Z"/>'
@@ -43,6 +65,11 @@ def pill(x: float, y: float, text: str) -> str:
 
 
 _LEGEND = {
+    "added": "+ passes in HEAD and did not in BASE, at the ports of its arrow",
+    "removed": "\N{MINUS SIGN} passed in BASE and does not in HEAD; ends in a cross",
+    "perhaps": "? undecided before or after; + perhaps more, \N{MINUS SIGN} less",
+    "kept": "as it was: passes in BASE and in HEAD",
+    "came": "thick: only in HEAD; broken: only in BASE",
     "wire": "may open connections to the ports at its arrow (TCP where none is named)",
     "frame": "from or to a frame: every pod in it",
     "unsure": "and ?: undecided, for a pod's address or a label is not known",
@@ -56,16 +83,46 @@ def legend_rows(picture: Picture) -> list[tuple[str, str]]:
     """Return the signs that this picture uses, with what they mean."""
     cards = picture.cards()
     frames = {frame.id for frame in picture.frames}
+    plain = [line for line in picture.lines if line.mark in {Mark.PLAIN, Mark.KEPT}]
     used = {
-        "wire": any(line.certain for line in picture.lines),
+        **_changes(picture),
+        "wire": any(line.certain and line.mark is Mark.PLAIN for line in plain),
         "frame": any({ln.source, ln.target} & frames for ln in picture.lines),
-        "unsure": not all(line.certain for line in picture.lines)
+        "unsure": not all(line.certain for line in plain)
         or any(text.endswith("?") for card in cards for _, text in card_rows(card)),
         "wall": any(card.walled_in or card.walled_out for card in cards),
         "mixed": any("*" in line.ports.replace("*/", "") for line in picture.lines),
         "badge": any(card.badges_in or card.badges_out for card in cards),
     }
     return [(kind, words) for kind, words in _LEGEND.items() if used[kind]]
+
+
+def _changes(picture: Picture) -> dict[str, bool]:
+    """Return which signs of a difference a picture uses."""
+    changed = {Mark.ADDED, Mark.REMOVED}
+    sure = {line.mark for line in picture.lines if line.certain}
+    among = [
+        *(frame.among for frame in picture.frames),
+        *(card.among for card in picture.cards()),
+    ]
+    return {
+        "added": Mark.ADDED in sure or any(Mark.ADDED in words for words in among),
+        "removed": Mark.REMOVED in sure
+        or any(Mark.REMOVED in words for words in among),
+        "perhaps": any(not ln.certain and ln.mark in changed for ln in picture.lines),
+        "kept": any(line.mark is Mark.KEPT for line in picture.lines),
+        "came": any(card.mark in changed for card in picture.cards()),
+    }
+
+
+_SAMPLES = {
+    "wire": Line("", "", ""),
+    "unsure": Line("", "", "", certain=False),
+    "added": Line("", "", "", mark=Mark.ADDED),
+    "removed": Line("", "", "", mark=Mark.REMOVED),
+    "perhaps": Line("", "", "", certain=False, mark=Mark.ADDED),
+    "kept": Line("", "", "", mark=Mark.KEPT),
+}
 
 
 def legend_marks(
@@ -77,10 +134,16 @@ def legend_marks(
     for kind, words in rows:
         middle = y + 8
         match kind:
-            case "wire" | "unsure":
-                style = "wire h0" if kind == "wire" else "wire h0 unsure"
+            case _ if line := _SAMPLES.get(kind):
+                style = wire_style("h0", certain=line.certain, mark=line.mark)
                 yield f'<path class="{style}" d="M14 {middle}H44"/>'
-                yield arrowhead(50, middle, certain=kind == "wire")
+                yield arrowhead(50, middle, certain=line.certain, mark=line.mark)
+            case "came":
+                for x, mark in ((8, Mark.ADDED), (32, Mark.REMOVED)):
+                    yield (
+                        f'<g class="card{LOOKS[mark]}"><rect class="body" x="{x}" '
+                        f'y="{middle - 6}" width="20" height="12" rx="3"/></g>'
+                    )
             case "frame":
                 yield (
                     f'<rect class="sample" x="8" y="{middle - 6}" width="24" '
