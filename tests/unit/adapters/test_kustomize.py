@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from controlplane import fixtures
 from ringfence.adapters import helm, kustomize
 from ringfence.errors import InputError, KernelError
+
+built = fixtures.built
+"""The programs that are built from source, where the machine has none."""
 
 
 @pytest.fixture
