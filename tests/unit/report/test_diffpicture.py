@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
-from ringfence.analysis.difference import difference
+import strategies
+from ringfence.analysis.difference import Difference, Kind, difference
+from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
+from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Pod
 from ringfence.report.diagram import CARDS, LINES
+from ringfence.report.diffends import Places, class_parts
 from ringfence.report.diffpicture import difference_picture
-from ringfence.report.picture import Line, Mark, Picture
+from ringfence.report.picture import Card, Frame, Line, Mark, Picture
 from ringfence.report.svg import svg_document
 from worlds import block, cluster, egress, ingress, peer, pod, rule, tcp
 
@@ -173,3 +178,59 @@ def test_lines_of_one_card_share_no_way_with_those_of_another_mark() -> None:
     found = drawn(cluster(*PODS, *policies(443)), cluster(*PODS, *policies(8443)))
     assert len({line.pin for line in found.lines}) == len(found.lines)
     assert Line("a", "b", "1").pin != Line("a", "b", "1", mark=Mark.KEPT).pin
+
+
+Shown = set[tuple[object, object, Mark, bool]]
+"""Source, destination, the sign, and whether it is decided."""
+
+
+def shown(found: Picture, pods: dict[str, tuple[ObjectKey, ...]]) -> Shown:
+    """Return what the lines between pods say, and what stands behind each other."""
+    inside = {c.id: [p for m in c.members for p in pods[m]] for c in found.cards()}
+    inside |= {f.id: [p for c in f.cards for p in inside[c.id]] for f in found.frames}
+    every = {(ln.source, ln.target, ln.mark, ln.certain) for ln in found.lines}
+    boxes: list[Card | Frame] = [*found.frames, *found.cards()]
+    for one in boxes:
+        for words in filter(None, one.among.split(", ")):
+            signs = [m for m in (Mark.ADDED, Mark.REMOVED) if words.startswith(m)]
+            every |= {(one.id, one.id, m, not words.endswith("?")) for m in signs}
+    return {
+        (source, target, mark, sure)
+        for one, other, mark, sure in every
+        for source in inside[one]
+        for target in inside[other]
+        if source != target and mark is not Mark.KEPT
+    }
+
+
+def meant(found: Difference) -> Shown:
+    return {
+        (
+            source,
+            target,
+            Mark.ADDED if change.step.opens else Mark.REMOVED,
+            change.step.kind is not Kind.UNDECIDED,
+        )
+        for change in found.changes
+        for source in (pod for end in change.sources for pod in end.pods)
+        for target in (pod for end in change.destinations for pod in end.pods)
+        if source != target
+    }
+
+
+def test_every_change_between_pods_is_drawn_and_nothing_else() -> None:
+    for seed in range(40):
+        random = strategies.seeded(seed)
+        one, two = (strategies.make_world(random).cluster for _ in "ab")
+        base, head = compile_cluster(one), compile_cluster(two)
+        found = difference(base, head)
+        parts = class_parts(Places(found, base, head), matrix(head, By.CLASS).endpoints)
+        pods: dict[str, tuple[ObjectKey, ...]] = defaultdict(tuple)
+        pods |= {part.endpoint.id: part.endpoint.pods for part in parts}
+        drawing, right = (
+            shown(difference_picture(found, base, head), pods),
+            meant(found),
+        )
+        assert right <= drawing, seed
+        # A frame's ? may hold a card's own line that is sure.
+        assert all((*more[:3], True) in right for more in drawing - right), seed
