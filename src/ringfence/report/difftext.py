@@ -68,6 +68,8 @@ def step_words(step: Step) -> str:
 
 
 def _ports_words(conns: ConnSet) -> str:
+    if conns == EVERYTHING:
+        return conns_words(conns)
     words, left_out = shorter_words(conns)
     return f"all but :{words}" if left_out else f":{words}"
 
