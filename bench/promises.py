@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import inputs
+from bench import bare, inputs
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 YAML_BYTES = 4_000_000
+JSON = ("-o", "json")
 
 
 class Job(NamedTuple):
@@ -57,6 +58,22 @@ def _can(folder: Path) -> Job:
     return Job((RINGFENCE, "can", *flow, "-f", str(manifest)), frozenset({0, 1}))
 
 
+def _matrix(pods: int) -> Callable[[Path], Job]:
+    def prepare(folder: Path) -> Job:
+        manifest = bare.write_yaml(folder / "bare.yaml", bare.small(pods))
+        return Job((RINGFENCE, "matrix", "--by", "pod", *JSON, "-f", str(manifest)))
+
+    return prepare
+
+
+def _list_matrix(by: str, *, cut: bool = False) -> Callable[[Path], Job]:
+    def prepare(folder: Path) -> Job:
+        manifest = bare.write_json(folder / "list.json", bare.large(100_000, cut=cut))
+        return Job((RINGFENCE, "matrix", "--by", by, *JSON, "-f", str(manifest)))
+
+    return prepare
+
+
 def _validate(folder: Path) -> Job:
     manifest = inputs.stream_of(folder, YAML_BYTES)
     command = (RINGFENCE, "validate", "-f", str(manifest), "-o", "json")
@@ -101,6 +118,23 @@ PROMISES = (
         "100,000 pods followed: a policy in 20 ms, a pod in 1 ms, as from scratch",
         60.0,
         _churn,
+        1,
+    ),
+    Promise("matrix-500", "matrix --by pod, 500 pods", 0.6, _matrix(500)),
+    Promise("matrix-1000", "matrix --by pod, 1,000 pods", 1.0, _matrix(1000)),
+    Promise("matrix-5000", "matrix --by pod, 5,000 pods", 3.0, _matrix(5000), 3),
+    Promise(
+        "matrix-100000",
+        "matrix --by class, 100,000 pods and 5,000 policies in a JSON list",
+        5.0,
+        _list_matrix("class"),
+        3,
+    ),
+    Promise(
+        "matrix-cut",
+        "matrix --by namespace, ipBlocks part 100,000 pods into as many classes",
+        60.0,
+        _list_matrix("namespace", cut=True),
         1,
     ),
     Promise("lab-10", "lab with 10 pods: up, one probe, down", 1.0, _lab(10)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reachability import NOTHING, Conns, Reachability, Row
+from ringfence.engine.masks import chosen, mask_of
+from ringfence.engine.reachability import NOTHING, Conns, Reachability
 from ringfence.engine.reference import KIND_WORDS
-from ringfence.engine.rows import chosen, mask_of
 from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Owner, Pod
@@ -83,7 +83,7 @@ class Matrix:
         self.by = by
         self._reachability = Reachability(compiled)
         groups = _pod_groups(compiled, self._reachability, by)
-        groups += _outside_groups(compiled, self._reachability)
+        groups += _outside_groups(self._reachability)
         self.endpoints = tuple(endpoint for endpoint, _ in groups)
         self._members = [members for _, members in groups]
         self._columns: list[list[int]] = [[] for _ in self._reachability.classes]
@@ -106,21 +106,40 @@ class Matrix:
         """Return what an endpoint reaches; columns it does not reach are absent."""
         if self.by in {By.POD, By.CLASS}:
             return self._class_row(row)
+        others, own = self._met_by(row)
+        met = {
+            conns: set(self._columns_of(targets)) - {row}
+            for conns, targets in others.items()
+            if targets
+        }
+        for conns in (conns for conns, targets in own.items() if targets):
+            met[conns] = met.get(conns, set()) | {row}
         cells: dict[Cell, list[int]] = defaultdict(list)
-        ways = [
-            (one, _by_class(self._reachability.row(one.number)))
-            for one in self._members[row]
-        ]
-        for column, members in enumerate(self._members):
-            pairs = {
-                way.get(other.number, NOTHING)
-                for one, way in ways
-                for other in members
-                if row != column or one.number != other.number or one.size > 1
-            }
+        for pairs, columns in _together(met):
             if any(possible for _, possible in pairs):
-                cells[self._union(pairs)].append(column)
+                cells[self._union(pairs)].extend(columns)
         return [Stretch(cell, columns) for cell, columns in cells.items()]
+
+    def _met_by(self, row: int) -> tuple[dict[Conns, int], dict[Conns, int]]:
+        """Return which classes some end of an endpoint meets with which connections.
+
+        First all classes, then, without the way of a pod to itself, its own.
+        """
+        members = self._members[row]
+        full = (1 << len(self._columns)) - 1
+        mine = mask_of((member.number for member in members), len(self._columns))
+        others: dict[Conns, int] = defaultdict(int)
+        own: dict[Conns, int] = defaultdict(int)
+        for member in members:
+            itself = 1 << member.number if member.size == 1 else 0
+            rest = full
+            for conns, targets in self._reachability.masks(member.number).items():
+                others[conns] |= targets
+                own[conns] |= targets & mine & ~itself
+                rest &= ~targets
+            others[NOTHING] |= rest
+            own[NOTHING] |= rest & mine & ~itself
+        return others, own
 
     def cells(self) -> Iterator[tuple[int, int, Cell]]:
         """Yield every cell that holds anything, by row, then column."""
@@ -165,7 +184,7 @@ class Matrix:
         columns.extend(chain.from_iterable(more))
         return columns
 
-    def _union(self, pairs: set[Conns]) -> Cell:
+    def _union(self, pairs: tuple[Conns, ...]) -> Cell:
         certain = possible = 0
         for sure, perhaps in pairs:
             certain |= sure
@@ -181,8 +200,21 @@ def _without(columns: list[int], column: int) -> list[int]:
     return columns[:at] + columns[at + 1 :]
 
 
-def _by_class(row: Row) -> dict[int, Conns]:
-    return {target: conns for conns, targets in row.items() for target in targets}
+def _together(
+    met: Mapping[Conns, set[int]],
+) -> Iterable[tuple[tuple[Conns, ...], set[int]]]:
+    """Return columns by all the connections that they are met with."""
+    found: dict[tuple[Conns, ...], set[int]] = {}
+    for conns, columns in met.items():
+        parted: dict[tuple[Conns, ...], set[int]] = {}
+        fresh = columns
+        for others, known in found.items():
+            fresh = fresh - known
+            parted[others] = known - columns
+            parted[(*others, conns)] = known & columns
+        parted[(conns,)] = fresh
+        found = {pairs: some for pairs, some in parted.items() if some}
+    return found.items()
 
 
 def matrix(compiled: Compiled, by: By) -> Matrix:
@@ -259,39 +291,12 @@ def _distinct(groups: list[_Group]) -> list[_Group]:
     return numbered
 
 
-def _outside_groups(compiled: Compiled, reachability: Reachability) -> list[_Group]:
+def _outside_groups(reachability: Reachability) -> list[_Group]:
     """Return the outside endpoints: parts that every pod treats alike are one."""
-    inner = _towards_outside(compiled, reachability)
-    outward = [_by_class(reachability.outward(number)) for number in inner]
-    alike: dict[object, list[int]] = defaultdict(list)
-    for part, one in enumerate(reachability.classes):
-        if one.outside is not None:
-            inward = _by_class(reachability.row(part))
-            ways = (
-                tuple(inward.get(number, NOTHING) for number in inner),
-                tuple(row.get(part, NOTHING) for row in outward),
-            )
-            alike[ways].append(part)
     return [
         (_addresses(reachability, same), [_Member(same[0], 1)])
-        for same in alike.values()
+        for same in reachability.outside_alike()
     ]
-
-
-def _towards_outside(compiled: Compiled, reachability: Reachability) -> list[int]:
-    """Return one class of pods for each way to treat addresses outside.
-
-    That hangs on the policy-sets, the families and the declared ports alone.
-    """
-    found: dict[object, int] = {}
-    for number, one in enumerate(reachability.classes):
-        if one.pods:
-            pod = compiled.cluster.pods[one.pods[0]]
-            sets = (compiled.policy_set(d, pod.key) for d in Direction)
-            policies = tuple(of.policies if of else () for of in sets)
-            families = reachability.families(number)
-            found.setdefault((policies, families, pod.ports), number)
-    return list(found.values())
 
 
 def _addresses(reachability: Reachability, parts: list[int]) -> Endpoint:

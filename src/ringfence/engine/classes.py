@@ -121,8 +121,9 @@ def _address_identity(
     node = cluster.nodes.get(pod.node or "")
     if pod.host_network and not addresses and node is not None:
         addresses = node.addresses
-    found = [stretches[a.version].find(a) for a in addresses]
-    return found[0] if len(found) == 1 else frozenset().union(*found)
+    if len(addresses) == 1:
+        return stretches[addresses[0].version].find(addresses[0])
+    return frozenset().union(*(stretches[a.version].find(a) for a in addresses))
 
 
 def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
@@ -139,7 +140,12 @@ def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
         for low, high, covering in zip(starts, ends, under, strict=True):
             parts[covering].append((low, high))
         found.extend(_outside(family, ranges) for ranges in parts.values())
-    return tuple(sorted(found, key=lambda o: (o.address.version, o.networks[0])))
+    return tuple(sorted(found, key=lambda part: _order(part.networks[0])))
+
+
+def _order(network: IPNetwork) -> tuple[int, int, int]:
+    """Return what networks are sorted by; they themselves compare slowly."""
+    return network.version, int(network.network_address), network.prefixlen
 
 
 def _outside(family: int, ranges: list[tuple[int, int]]) -> Outside:

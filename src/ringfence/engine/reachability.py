@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -12,9 +12,10 @@ from ringfence.engine.atoms import port_atoms_of
 from ringfence.engine.classes import Outside, outside_classes, pod_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import exemption
-from ringfence.engine.rows import Parts, Rows, chosen, index_stations, mask_of
+from ringfence.engine.masks import chosen, mask_of
+from ringfence.engine.rows import Parts, Rows, index_stations
 from ringfence.engine.stations import Sighting, Station, sighting
-from ringfence.model.flow import AddressEnd, PodEnd
+from ringfence.model.flow import AddressEnd, End, PodEnd
 from ringfence.model.meta import ObjectKey
 from ringfence.sets.conns import ConnSet
 
@@ -54,33 +55,25 @@ class Reachability:
         classes = [EndClass(pods) for pods in pod_classes(compiled)]
         classes += [EndClass((), part) for part in outside_classes(compiled)]
         self._compiled = compiled
-        self._number(classes)
-        if self._plain:
-            # A class is a station: numbered alike, their masks are the same.
-            self._number([classes[owner] for owner in self._index.owners])
-        self._rows = Rows(compiled, self._index, port_atoms_of(compiled))
-        self._words: dict[int, ConnSet] = {}
-
-    def _number(self, classes: list[EndClass]) -> None:
-        """Give classes and their stations numbers, in this order."""
-        self.classes = tuple(classes)
-        self._sightings = [
-            sighting(
-                self._compiled,
-                PodEnd(one.pods[0])
-                if one.outside is None
-                else AddressEnd(one.outside.address),
-            )
-            for one in classes
-        ]
-        self._stations = [self._stations_of(seen) for seen in self._sightings]
-        self._index = index_stations(
+        sightings = [sighting(compiled, _end(one)) for one in classes]
+        stations = list(map(self._stations_of, sightings))
+        index = index_stations(
             (station, number)
-            for number, stations in enumerate(self._stations)
-            for station in stations
+            for number, of_class in enumerate(stations)
+            for station in of_class
         )
         # Each class is one station: one family, one address each.
-        self._plain = len(self._index.stations) == len(classes)
+        self._plain = len(index.stations) == len(classes)
+        if self._plain:
+            # A class gets the number of its station, so that their masks are the same.
+            classes = [classes[owner] for owner in index.owners]
+            sightings = [sightings[owner] for owner in index.owners]
+            stations = [[station] for station in index.stations]
+            index = replace(index, owners=tuple(range(len(classes))))
+        self.classes = tuple(classes)
+        self._sightings, self._stations, self._index = sightings, stations, index
+        self._rows = Rows(compiled, self._index, port_atoms_of(compiled))
+        self._words: dict[int, ConnSet] = {}
 
     def conns(self, mask: int) -> ConnSet:
         """Return the set of connections behind a mask; equal masks, equal object."""
@@ -119,13 +112,31 @@ class Reachability:
         exempt = dict(self._exempt(source, row))
         return _replaced(row, exempt) if exempt else row
 
-    def families(self, number: int) -> frozenset[int] | None:
-        """Return the IP versions of a class's addresses, None where unknown."""
-        return self._sightings[number].families
+    def outside_alike(self) -> list[list[int]]:
+        """Return the classes of the outside, together those that no pod tells apart."""
+        told: dict[int, list[int]] = defaultdict(list)
+        for way, mask in enumerate(self._outside_told()):
+            # The few that differ, be they in or out, tell as much as all.
+            small = min(mask, self._outside ^ mask, key=int.bit_count)
+            for station in chosen(self._index.owners, small):
+                told[station].append(way)
+        alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for number in chosen(self._index.owners, self._outside):
+            alike[tuple(told.get(number, ()))].append(number)
+        return list(alike.values())
 
-    def outward(self, source: int) -> Row:
-        """Return the part of a row that leads outside."""
-        return self._row(source, self._outside)
+    def _outside_told(self) -> dict[int, None]:
+        """Return the masks of outside stations that some pod tells from the others."""
+        families = [frozenset(of.family for of in some) for some in self._stations]
+        reached = {of: self._rows.of_families(of) for of in set(families)}
+        masks: dict[int, None] = {}
+        for stations, sides in self._rows.ways():
+            pods = chosen(self._index.owners, stations & ~self._outside)
+            for of_pod in {families[number] for number in pods}:
+                among = self._outside & reached[of_pod]
+                for parts in sides:
+                    masks.update((at & among, None) for c, at in parts.items() if c)
+        return masks
 
     def _row(self, source: int, among: int) -> Row:
         if self._plain:
@@ -227,10 +238,13 @@ class Reachability:
     @cached_property
     def _outside(self) -> int:
         """The stations of outside classes."""
-        return sum(
-            1 << number
-            for number, owner in enumerate(self._index.owners)
-            if self.classes[owner].outside is not None
+        return mask_of(
+            (
+                number
+                for number, owner in enumerate(self._index.owners)
+                if self.classes[owner].outside is not None
+            ),
+            len(self._index.owners),
         )
 
     @cached_property
@@ -240,6 +254,13 @@ class Reachability:
         for number, owner in enumerate(self._index.owners):
             numbers[owner].append(number)
         return numbers
+
+
+def _end(one: EndClass) -> End:
+    """Return an end that stands for its class."""
+    if one.outside is None:
+        return PodEnd(one.pods[0])
+    return AddressEnd(one.outside.address)
 
 
 def _replaced(row: Row, other: Mapping[int, Conns]) -> Row:

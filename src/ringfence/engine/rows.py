@@ -14,8 +14,8 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
-from typing import NamedTuple, TypeAlias, TypeVar
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.atoms import Atoms, Ports
 from ringfence.engine.compiled import (
@@ -25,6 +25,8 @@ from ringfence.engine.compiled import (
     PolicySet,
     Target,
 )
+from ringfence.engine.incoming import Incoming
+from ringfence.engine.masks import mask_of
 from ringfence.engine.match import block_covers
 from ringfence.engine.stations import Station
 from ringfence.model.flow import Direction, IPNetwork
@@ -36,12 +38,6 @@ Parts: TypeAlias = dict[int, int]
 
 Pair: TypeAlias = tuple[int, int]
 """For certain, and possibly; the second holds the first."""
-
-
-T = TypeVar("T")
-
-_ONE = ord("1")
-_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
 
 
 class Sides(NamedTuple):
@@ -58,13 +54,15 @@ class StationIndex:
     ``owners`` has the number of the class that each station belongs to.
     ``families`` has, for each family, its first station, its known addresses as
     sorted integers, and the mask of its stations without a known address.
+    ``any_pod`` is the mask of the stations that selectors can mean.
     ``targets`` remembers what has been asked.
     """
 
     stations: tuple[Station, ...]
     owners: tuple[int, ...]
-    of_pod: Mapping[ObjectKey, int]
+    of_pod: Mapping[ObjectKey, Sequence[int]]
     families: Mapping[int, tuple[int, Sequence[int], int]]
+    any_pod: int
     targets: dict[Target, Pair] = field(default_factory=dict)
 
     @property
@@ -76,6 +74,8 @@ class StationIndex:
         """Return the stations that a rule's peers mean; all where there are none."""
         if rule.peers is None:
             return self.everyone, self.everyone
+        if len(rule.peers) == 1:
+            return self.target(compiled, rule.peers[0].target)
         certain = possible = 0
         for peer in rule.peers:
             sure, perhaps = self.target(compiled, peer.target)
@@ -98,20 +98,11 @@ class StationIndex:
         certain, possible = self._block(target)
         if compiled.profile.blocks_match_pods:
             return certain, possible
-        return certain & ~self._any_pod, possible & ~self._any_pod
-
-    @property
-    def _any_pod(self) -> int:
-        mask = 0
-        for stations in self.of_pod.values():
-            mask |= stations
-        return mask
+        return certain & ~self.any_pod, possible & ~self.any_pod
 
     def _pods(self, pods: Iterable[ObjectKey]) -> int:
-        mask = 0
-        for pod in self.of_pod.keys() & pods:
-            mask |= self.of_pod[pod]
-        return mask
+        found = (self.of_pod[pod] for pod in self.of_pod.keys() & pods)
+        return mask_of(chain.from_iterable(found), len(self.stations))
 
     def _block(self, block: IPBlock) -> Pair:
         family = self.families.get(block.cidr.version)
@@ -121,15 +112,13 @@ class StationIndex:
         for hole in block.except_:
             mask &= ~self._inside(hole)
         _, _, unknown = family
-        rest = unknown
-        certain = mask
-        while rest:
-            bit = rest & -rest
-            rest ^= bit
-            hit = block_covers(block, self.stations[bit.bit_length() - 1])
-            certain |= bit if hit else 0
-            mask |= bit if hit is not False else 0
-        return certain, mask
+        if not unknown:
+            return mask, mask
+        # One unknown address of a family is like the other.
+        hit = block_covers(block, self.stations[unknown.bit_length() - 1])
+        return mask | (unknown if hit else 0), mask | (
+            unknown if hit is not False else 0
+        )
 
     def _inside(self, network: IPNetwork) -> int:
         """Return the stations whose known address lies in a network: a run of bits."""
@@ -157,23 +146,24 @@ def index_stations(
             pair[1],
         ),
     )
-    of_pod: dict[ObjectKey, int] = defaultdict(int)
+    of_pod: dict[ObjectKey, list[int]] = defaultdict(list)
     members: dict[int, list[int]] = defaultdict(list)
     for number, (station, _) in enumerate(ordered):
         members[station.family].append(number)
         if station.pod is not None:
-            of_pod[station.pod.key] |= 1 << number
+            of_pod[station.pod.key].append(number)
     found = tuple(station for station, _ in ordered)
     families = {
         family: (
             numbers[0],
             [int(a) for n in numbers if (a := found[n].address) is not None],
-            sum(1 << n for n in numbers if found[n].address is None),
+            mask_of((n for n in numbers if found[n].address is None), len(found)),
         )
         for family, numbers in members.items()
     }
     owners = tuple(owner for _, owner in ordered)
-    return StationIndex(found, owners, dict(of_pod), families)
+    any_pod = mask_of(chain.from_iterable(of_pod.values()), len(found))
+    return StationIndex(found, owners, dict(of_pod), families, any_pod)
 
 
 class Takers(NamedTuple):
@@ -199,47 +189,47 @@ class Rows:
         self.atoms = atoms
         self._compiled = compiled
         self._peers: dict[int, Pair] = {}
+        self._everyone = index.everyone
+        everything = {atoms.full: self._everyone}
+        self._everything = Sides(everything, everything)
+        self._families = {
+            family: (((1 << len(numbers)) - 1) << first) | unknown
+            for family, (first, numbers, unknown) in index.families.items()
+        }
         self._profiles = self._port_profiles()
         self._egress: dict[int, Sides] = {}
         self.decided = all(map(self._is_decided, compiled.rules))
-        self._numbers = range(len(index.stations))
-        self._takers = self._ingress_takers()
-        certain = self._by_source(0)
-        self._incoming = (certain, certain if self.decided else self._by_source(1))
+        self._open, self._takers = self._ingress_takers()
+        self._accepted = list(map(self._accepts, self._takers))
+        certain = self._turned(0)
+        self._incoming = (certain, certain if self.decided else self._turned(1))
 
     def row(self, source: int, among: int) -> Sides:
         """Return what a source station reaches among some stations (a mask).
 
         Destinations that it does not reach are absent.
         """
-        egress = self._egress_of(self.index.stations[source])
-        among &= self._family_mask(source)
-        certain = self._intersect(egress.certain, self._incoming[0], source, among)
+        station = self.index.stations[source]
+        egress = self._egress_of(station)
+        among &= self._families[station.family]
+        sure, perhaps = self._incoming
+        certain = self._intersect(egress.certain, sure.of(source), among)
         if self.decided:
             return Sides(certain, certain)
-        possible = self._intersect(egress.possible, self._incoming[1], source, among)
+        possible = self._intersect(egress.possible, perhaps.of(source), among)
         return Sides(certain, possible)
 
-    def _intersect(
-        self, egress: Parts, incoming: _Incoming, source: int, among: int
-    ) -> Parts:
+    def _intersect(self, egress: Parts, taken: Parts, among: int) -> Parts:
         row: Parts = defaultdict(int)
-        open_, by_source = incoming
-        taken = ((self.atoms.full, open_), *by_source.get(source, ()))
+        full = self.atoms.full
         for sent, destinations in egress.items():
             within = destinations & among
-            for conns, takers in taken:
-                both = within & takers
-                if both and sent & conns:
+            if sent and within & self._open:
+                row[sent & full] |= within & self._open
+            for conns, takers in taken.items():
+                if sent & conns and (both := within & takers):
                     row[sent & conns] |= both
         return row
-
-    def _family_mask(self, source: int) -> int:
-        first, numbers, unknown = self.index.families[
-            self.index.stations[source].family
-        ]
-        known = ((1 << len(numbers)) - 1) << first
-        return known | unknown
 
     def _is_decided(self, rule: CompiledRule) -> bool:
         """Whether a rule means the same for certain and possibly, everywhere."""
@@ -250,10 +240,13 @@ class Rows:
 
     def _port_profiles(self) -> dict[Ports, int]:
         """Return the stations by the ports they declare, for names in egress rules."""
-        profiles: dict[Ports, int] = defaultdict(int)
+        profiles: dict[Ports, list[int]] = defaultdict(list)
         for number, station in enumerate(self.index.stations):
-            profiles[station.pod.ports if station.pod else ()] |= 1 << number
-        return dict(profiles)
+            profiles[station.pod.ports if station.pod else ()].append(number)
+        return {ports: self._mask(numbers) for ports, numbers in profiles.items()}
+
+    def _mask(self, numbers: Iterable[int]) -> int:
+        return mask_of(numbers, len(self.index.stations))
 
     def _rule_peers(self, rule: CompiledRule) -> Pair:
         found = self._peers.get(id(rule))
@@ -268,8 +261,7 @@ class Rows:
             else None
         )
         if policy_set is None:
-            everything = {self.atoms.full: self.index.everyone}
-            return Sides(everything, everything)
+            return self._everything
         sides = self._egress.get(id(policy_set))
         if sides is None:
             sides = self._egress[id(policy_set)] = self._egress_sides(policy_set)
@@ -282,7 +274,7 @@ class Rows:
         )
 
     def _egress_side(self, policy_set: PolicySet, side: int) -> Parts:
-        parts: Parts = {0: self.index.everyone}
+        parts: Parts = {0: self._everyone}
         for rule in policy_set.rules:
             peers = self._rule_peers(rule)[side]
             for ports, stations in self._destinations(rule):
@@ -292,13 +284,13 @@ class Rows:
 
     def _destinations(self, rule: CompiledRule) -> Iterable[tuple[Ports, int]]:
         if not names_ports(rule):
-            return [((), self.index.everyone)]
+            return [((), self._everyone)]
         return self._profiles.items()
 
     def _ingress_takers(self) -> tuple[int, list[Takers]]:
         """Return the stations that take everything, and the others by their sets."""
-        open_ = 0
-        takers: dict[tuple[int, Ports], Takers] = {}
+        open_: list[int] = []
+        takers: dict[tuple[int, Ports], tuple[PolicySet, list[int]]] = {}
         for number, station in enumerate(self.index.stations):
             policy_set = (
                 self._compiled.policy_set(Direction.INGRESS, station.pod.key)
@@ -306,36 +298,57 @@ class Rows:
                 else None
             )
             if policy_set is None or station.pod is None:
-                open_ |= 1 << number
+                open_.append(number)
                 continue
             named = any(map(names_ports, policy_set.rules))
             ports = station.pod.ports if named else ()
-            known = takers.get((id(policy_set), ports))
-            members = (known.stations if known else 0) | 1 << number
-            takers[id(policy_set), ports] = Takers(policy_set, ports, members)
-        return open_, list(takers.values())
+            takers.setdefault((id(policy_set), ports), (policy_set, []))[1].append(
+                number
+            )
+        found = [
+            Takers(policy_set, ports, self._mask(numbers))
+            for (_, ports), (policy_set, numbers) in takers.items()
+        ]
+        return self._mask(open_), found
 
-    def _by_source(self, side: int) -> _Incoming:
+    def _turned(self, side: int) -> Incoming:
         """Turn ingress round: what each source may bring to which destinations."""
-        open_, takers = self._takers
-        # Many sets let the same sources in: those are gone through once.
-        alike: dict[tuple[int, int], int] = defaultdict(int)
-        for taker in takers:
-            parts: Parts = {0: self.index.everyone}
-            for rule in taker.policy_set.rules:
-                mask = self.atoms.rule(rule, taker.ports)[side]
-                parts = refine(parts, self._rule_peers(rule)[side], mask)
-            for conns, sources in parts.items():
-                alike[conns, sources] |= taker.stations if conns else 0
-        by_source: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-        for (conns, sources), stations in alike.items():
-            for source in chosen(self._numbers, sources if conns else 0):
-                by_source[source][conns] |= stations
-        return open_, {s: tuple(of.items()) for s, of in by_source.items()}
+        entries: dict[tuple[int, int], int] = defaultdict(int)
+        for taker, parts in zip(self._takers, self._accepted, strict=True):
+            for conns, sources in parts[side].items():
+                if conns:
+                    entries[conns, sources] |= taker.stations
+        return Incoming(entries, len(self.index.stations))
 
+    def _accepts(self, taker: Takers) -> Sides:
+        certain = self._accepts_side(taker, 0)
+        return Sides(certain, certain if self.decided else self._accepts_side(taker, 1))
 
-_Incoming: TypeAlias = tuple[int, Mapping[int, tuple[tuple[int, int], ...]]]
-"""Stations that take everything; per source, connections and who takes them."""
+    def _accepts_side(self, taker: Takers, side: int) -> Parts:
+        parts: Parts = {0: self._everyone}
+        for rule in taker.policy_set.rules:
+            mask = self.atoms.rule(rule, taker.ports)[side]
+            parts = refine(parts, self._rule_peers(rule)[side], mask)
+        return parts
+
+    def of_families(self, families: Iterable[int]) -> int:
+        """Return the stations of some IP versions."""
+        return sum(self._families[family] for family in families)
+
+    def ways(self) -> Iterator[tuple[int, Sides]]:
+        """Yield stations that treat others alike, and how: what they take, or send.
+
+        Every station is in one of each.
+        """
+        yield self._open, self._everything
+        for taker, sides in zip(self._takers, self._accepted, strict=True):
+            yield taker.stations, sides
+        senders: dict[int, tuple[list[int], Sides]] = {}
+        for number, station in enumerate(self.index.stations):
+            sides = self._egress_of(station)
+            senders.setdefault(id(sides), ([], sides))[0].append(number)
+        for numbers, sides in senders.values():
+            yield self._mask(numbers), sides
 
 
 def names_ports(rule: CompiledRule) -> bool:
@@ -355,19 +368,3 @@ def refine(parts: Parts, stations: int, conns: int) -> Parts:
         if hit != members:
             refined[mask] |= members ^ hit
     return refined
-
-
-def mask_of(numbers: Iterable[int], width: int) -> int:
-    """Return the mask of some numbers below ``width``."""
-    digits = bytearray(b"0") * max(width, 1)
-    for number in numbers:
-        digits[-1 - number] = _ONE
-    return int(digits, 2)
-
-
-def chosen(things: Sequence[T], mask: int) -> Iterator[T]:
-    """Yield the things whose bits are set, in their order.
-
-    The digits of the mask select them, so that the loop runs in C.
-    """
-    return compress(things, f"{mask:b}"[::-1].encode().translate(_DIGITS))
