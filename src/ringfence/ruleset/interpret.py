@@ -18,6 +18,7 @@ from ringfence.ruleset.ir import (
     FamilyIs,
     Field,
     Final,
+    FromThisNode,
     HashSet,
     Lookup,
     Match,
@@ -54,6 +55,7 @@ class Packet:
     state: State = State.NEW
     icmpv6_type: int | None = None
     opening: bool = True
+    from_this_node: bool = False
 
     def __str__(self) -> str:
         """Render as ``source -> destination PROTOCOL[/port]``."""
@@ -155,9 +157,10 @@ class Machine:
 
     def _matches(self, match_: Match, packet: Packet) -> bool:
         match match_:
-            case Lookup(fields, name):
+            case Lookup(fields, name, absent):
                 row = tuple(_values(fields, packet))
-                return len(row) == len(fields) and self._holds[name](row)
+                # A packet without the field meets neither reading of the match.
+                return len(row) == len(fields) and self._holds[name](row) != absent
             case StateIs(states):
                 return packet.state in states
             case FamilyIs(version):
@@ -169,6 +172,8 @@ class Machine:
                 return number is not None and ports.low <= number <= ports.high
             case NotOpening():
                 return packet.protocol is Protocol.TCP and not packet.opening
+            case FromThisNode():
+                return packet.from_this_node
 
 
 def _values(fields: tuple[Field, ...], packet: Packet) -> Iterator[int]:

@@ -56,11 +56,19 @@ class State(Enum):
     NEW = "new"
 
 
+class Hook(Enum):
+    """Where a base chain meets packets (nft(8), "ADDRESS FAMILIES")."""
+
+    FORWARD = "forward"
+    POSTROUTING = "postrouting"
+
+
 class Lookup(NamedTuple):
-    """The fields, concatenated, are an element of the set."""
+    """The fields, concatenated, are an element of the set; ``absent``: are none."""
 
     fields: tuple[Field, ...]
     set: str
+    absent: bool = False
 
 
 class StateIs(NamedTuple):
@@ -92,7 +100,13 @@ class NotOpening(NamedTuple):
     """A TCP segment that does not open a connection: not SYN alone."""
 
 
-Match: TypeAlias = Lookup | StateIs | FamilyIs | ProtocolIs | PortIs | NotOpening
+class FromThisNode(NamedTuple):
+    """The source is an address of the node itself (``fib saddr type local``)."""
+
+
+Match: TypeAlias = (
+    Lookup | StateIs | FamilyIs | ProtocolIs | PortIs | NotOpening | FromThisNode
+)
 
 
 class Count(NamedTuple):
@@ -182,14 +196,15 @@ class VerdictMap:
 class Chain:
     """Rules in order.
 
-    ``priority`` set: a base chain on the forward hook, at filter + priority,
-    policy accept; None: a chain that only a verdict map reaches.
+    ``priority`` set: a base chain on the hook, at filter + priority, policy accept;
+    None: a chain that only a verdict map reaches.
     """
 
     name: str
     rules: tuple[NftRule, ...]
     priority: int | None = None
     comment: str = ""
+    hook: Hook = Hook.FORWARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ringfence.ruleset.ir import (
     Dispatch,
     FamilyIs,
     Final,
+    FromThisNode,
     IntervalSet,
     Limit,
     Log,
@@ -107,7 +108,7 @@ def _chain_block(chain: Chain) -> Iterator[str]:
     yield from _comment(chain.comment)
     if chain.priority is not None:
         offset = f"{'-' if chain.priority < 0 else '+'} {abs(chain.priority)}"
-        yield f"  type filter hook forward priority filter {offset}; policy accept;"
+        yield f"  type filter hook {chain.hook.value} priority filter {offset}; policy accept;"
     for rule in chain.rules:
         yield "  " + render_rule(rule)
     yield "}"
@@ -171,8 +172,9 @@ def render_rule(rule: NftRule) -> str:
 
 def _match(match_: Match) -> str:
     match match_:
-        case Lookup(fields, name):
-            return f"{' . '.join(field.value for field in fields)} @{name}"
+        case Lookup(fields, name, absent):
+            unless = "!= " if absent else ""
+            return f"{' . '.join(field.value for field in fields)} {unless}@{name}"
         case StateIs(states):
             return f"ct state {','.join(state.value for state in states)}"
         case FamilyIs(version):
@@ -184,6 +186,8 @@ def _match(match_: Match) -> str:
             return f"{protocol.value.lower()} dport {ports_text}"
         case NotOpening():
             return "tcp flags & (fin|syn|rst|ack) != syn"
+        case FromThisNode():
+            return "fib saddr type local"
 
 
 def _statement(statement: Statement) -> str:
