@@ -1,0 +1,1 @@
+"""The kernel's words on packets, told as flows of pods and policies."""
