@@ -65,6 +65,10 @@ class ForbiddenError(InputError):
     """The cluster knows the user and refuses this list."""
 
 
+class NotServedError(InputError):
+    """The cluster does not know this resource, or not in this version."""
+
+
 class ApiServer:
     """A connection to an API server that lists; a context manager."""
 
@@ -181,10 +185,11 @@ class ApiServer:
             )
             return ForbiddenError([Problem(self.place, message)])
         if code == _NOT_FOUND:
-            return self._problem(
+            message = (
                 f"the cluster does not serve {resource.plural} of "
                 f"{resource.api_version}: it is too old, or no cluster"
             )
+            return NotServedError([Problem(self.place, message)])
         return self._problem(f"the list of {resource.plural} failed: {said}")
 
     def _unreachable(self, error: httpx2.HTTPError) -> InputError:
