@@ -26,7 +26,14 @@ class Live:
 
 
 def _timeout(_: click.Context, __: click.Parameter, value: str) -> float | None:
-    """Return seconds, None for 0; a number without a unit is seconds."""
+    return read_duration(value)
+
+
+def read_duration(value: str) -> float | None:
+    """Return seconds, None for 0; a number without a unit is seconds.
+
+    Raises click.BadParameter where it is no time as Go writes it.
+    """
     if re.fullmatch(r"\d+", value):
         return float(value) or None
     if not _DURATION.fullmatch(value):

@@ -34,6 +34,7 @@ _COMMANDS = {
     "validate": _Entry("Check", "Judge manifests as the API server would"),
     "ruleset": _Entry("Enforce", "Print the nftables ruleset of a node"),
     "lab": _Entry("Enforce", "Try manifests with real packets"),
+    "agent": _Entry("Enforce", "Enforce NetworkPolicy on this node"),
     "version": _Entry("About", "Print the version"),
     "completion": _Entry("About", "Print a completion script for a shell"),
 }
