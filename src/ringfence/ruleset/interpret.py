@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from ringfence.errors import RingfenceBug
 from ringfence.model.flow import IPAddress, Protocol
 from ringfence.ruleset.ir import (
     PROTOCOL_NUMBERS,
@@ -18,6 +19,7 @@ from ringfence.ruleset.ir import (
     FamilyIs,
     Field,
     Final,
+    Foreign,
     FromThisNode,
     HashSet,
     Lookup,
@@ -160,20 +162,23 @@ class Machine:
             case Lookup(fields, name, absent):
                 row = tuple(_values(fields, packet))
                 # A packet without the field meets neither reading of the match.
-                return len(row) == len(fields) and self._holds[name](row) != absent
+                held = len(row) == len(fields) and self._holds[name](row) != absent
             case StateIs(states):
-                return packet.state in states
+                held = packet.state in states
             case FamilyIs(version):
-                return packet.source.version == version
+                held = packet.source.version == version
             case ProtocolIs(protocol):
-                return packet.protocol is protocol
+                held = packet.protocol is protocol
             case PortIs(protocol, ports):
                 number = packet.port if packet.protocol is protocol else None
-                return number is not None and ports.low <= number <= ports.high
+                held = number is not None and ports.low <= number <= ports.high
             case NotOpening():
-                return packet.protocol is Protocol.TCP and not packet.opening
+                held = packet.protocol is Protocol.TCP and not packet.opening
             case FromThisNode():
-                return packet.from_this_node
+                held = packet.from_this_node
+            case Foreign(expressions):
+                raise RingfenceBug(f"nobody knows what it does: {expressions}")
+        return held
 
 
 def _values(fields: tuple[Field, ...], packet: Packet) -> Iterator[int]:

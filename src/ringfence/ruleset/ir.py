@@ -104,8 +104,25 @@ class FromThisNode(NamedTuple):
     """The source is an address of the node itself (``fib saddr type local``)."""
 
 
+class Foreign(NamedTuple):
+    """What a kernel's rule does that no rule of ours does: never encoded or walked.
+
+    A rule read back with something foreign in it holds this and nothing else, so that
+    it differs from every rule that is wanted. ``expressions`` is for people.
+    """
+
+    expressions: str
+
+
 Match: TypeAlias = (
-    Lookup | StateIs | FamilyIs | ProtocolIs | PortIs | NotOpening | FromThisNode
+    Lookup
+    | StateIs
+    | FamilyIs
+    | ProtocolIs
+    | PortIs
+    | NotOpening
+    | FromThisNode
+    | Foreign
 )
 
 
@@ -211,7 +228,8 @@ class Chain:
 class Table:
     """``table inet <name>``; chains, sets, maps and counters each have unique names.
 
-    ``index`` says what the names stand for, the log prefixes too.
+    ``index`` says what the names stand for, the log prefixes too. ``foreign`` names
+    what somebody else put into a kernel's table, besides rules.
     """
 
     name: str
@@ -221,3 +239,4 @@ class Table:
     counters: tuple[str, ...]
     chains: tuple[Chain, ...]
     index: Mapping[str, Identity]
+    foreign: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ringfence.errors import RingfenceBug
 from ringfence.ruleset.ir import (
     PROTOCOL_NUMBERS,
     Box,
@@ -17,6 +18,7 @@ from ringfence.ruleset.ir import (
     Dispatch,
     FamilyIs,
     Final,
+    Foreign,
     FromThisNode,
     IntervalSet,
     Limit,
@@ -108,7 +110,8 @@ def _chain_block(chain: Chain) -> Iterator[str]:
     yield from _comment(chain.comment)
     if chain.priority is not None:
         offset = f"{'-' if chain.priority < 0 else '+'} {abs(chain.priority)}"
-        yield f"  type filter hook {chain.hook.value} priority filter {offset}; policy accept;"
+        place = f"hook {chain.hook.value} priority filter {offset}"
+        yield f"  type filter {place}; policy accept;"
     for rule in chain.rules:
         yield "  " + render_rule(rule)
     yield "}"
@@ -174,20 +177,23 @@ def _match(match_: Match) -> str:
     match match_:
         case Lookup(fields, name, absent):
             unless = "!= " if absent else ""
-            return f"{' . '.join(field.value for field in fields)} {unless}@{name}"
+            text = f"{' . '.join(field.value for field in fields)} {unless}@{name}"
         case StateIs(states):
-            return f"ct state {','.join(state.value for state in states)}"
+            text = f"ct state {','.join(state.value for state in states)}"
         case FamilyIs(version):
-            return f"meta nfproto ipv{version}"
+            text = f"meta nfproto ipv{version}"
         case ProtocolIs(protocol):
-            return f"meta l4proto {protocol.value.lower()}"
+            text = f"meta l4proto {protocol.value.lower()}"
         case PortIs(protocol, ports):
             ports_text = _interval(Datatype.PORT, ports)
-            return f"{protocol.value.lower()} dport {ports_text}"
+            text = f"{protocol.value.lower()} dport {ports_text}"
         case NotOpening():
-            return "tcp flags & (fin|syn|rst|ack) != syn"
+            text = "tcp flags & (fin|syn|rst|ack) != syn"
         case FromThisNode():
-            return "fib saddr type local"
+            text = "fib saddr type local"
+        case Foreign(expressions):
+            raise RingfenceBug(f"nothing writes a foreign rule anew: {expressions}")
+    return text
 
 
 def _statement(statement: Statement) -> str:
