@@ -134,6 +134,7 @@ PLURALS = {
     "Service": "services",
     "ReplicationController": "replicationcontrollers",
     "NetworkPolicy": "networkpolicies",
+    "Ingress": "ingresses",
     "Deployment": "deployments",
     "ReplicaSet": "replicasets",
     "StatefulSet": "statefulsets",
@@ -148,7 +149,7 @@ API_VERSIONS = {
     **dict.fromkeys(("Pod", "Service", "ReplicationController"), "v1"),
     **dict.fromkeys(("Node", "Namespace"), "v1"),
     **dict.fromkeys(("Job", "CronJob"), "batch/v1"),
-    "NetworkPolicy": "networking.k8s.io/v1",
+    **dict.fromkeys(("NetworkPolicy", "Ingress"), "networking.k8s.io/v1"),
 }
 _CLUSTER_SCOPED = frozenset({"Node", "Namespace"})
 _RBAC = {"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings"}
@@ -179,7 +180,7 @@ def _made_by_server(kind: str, meta: Mapping[str, Any]) -> bool:
 @contextmanager
 def control_plane(programs: Path, directory: Path) -> Iterator[ControlPlane]:
     """Run etcd and kube-apiserver of this directory of programs for a block."""
-    users = ("admin", "reader", "nobody")
+    users = ("admin", "reader", "lister", "nobody")
     tokens = {user: secrets.token_hex(16) for user in users}
     groups = {"admin": "system:masters"}
     (directory / "tokens.csv").write_text(

@@ -68,8 +68,8 @@ def create_shop(plane: ControlPlane) -> None:
 
 def live_cluster(plane: ControlPlane) -> Cluster:
     access = choose_access(Choice(kubeconfig=str(plane.kubeconfig())), {})
-    documents = read_live(access, timeout_s=30)
-    return decode_documents(documents, Options(strict_cidr=False)).cluster
+    held = read_live(access, timeout_s=30, entries=False)
+    return decode_documents(held.documents, Options(strict_cidr=False)).cluster
 
 
 def chosen() -> Iterable[Case]:

@@ -144,6 +144,12 @@ class ApiServer:
             if response.status_code not in _BUSY or attempt == _MOST_TRIES - 1:
                 break
             time.sleep(_wait_s(response.headers.get("Retry-After", "1")))
+        if response.status_code == _NOT_FOUND:  # of an unknown group it is no JSON
+            message = (
+                f"the cluster does not serve {resource.plural} of "
+                f"{resource.api_version}: it is too old, or no cluster"
+            )
+            raise NotServedError([Problem(self.place, message)])
         document = self._document(response)
         if response.status_code == _OK:
             return document
@@ -184,12 +190,6 @@ class ApiServer:
                 f"cluster-wide: {resource.purpose}"
             )
             return ForbiddenError([Problem(self.place, message)])
-        if code == _NOT_FOUND:
-            message = (
-                f"the cluster does not serve {resource.plural} of "
-                f"{resource.api_version}: it is too old, or no cluster"
-            )
-            return NotServedError([Problem(self.place, message)])
         return self._problem(f"the list of {resource.plural} failed: {said}")
 
     def _unreachable(self, error: httpx2.HTTPError) -> InputError:

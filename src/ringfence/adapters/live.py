@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ringfence.adapters.credentials import with_credentials
-from ringfence.adapters.kubeapi import ApiServer, ForbiddenError, Resource
+from ringfence.adapters.kubeapi import (
+    ApiServer,
+    ForbiddenError,
+    NotServedError,
+    Resource,
+)
 from ringfence.adapters.kubeconfig import Access
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.reader import Document, Path
@@ -35,6 +40,25 @@ RESOURCES = (
     Resource("batch", "v1", "jobs", "Job", _WORKLOADS),
     Resource("batch", "v1", "cronjobs", "CronJob", _WORKLOADS),
 )
+
+_GATEWAY = "gateway.networking.k8s.io"
+_WAYS_IN = "each is a way in"
+
+ENTRY_RESOURCES: tuple[tuple[Resource, ...], ...] = (
+    (Resource("networking.k8s.io", "v1", "ingresses", "Ingress", _WAYS_IN),),
+    *(
+        tuple(Resource(_GATEWAY, one, plural, kind, _WAYS_IN) for one in versions)
+        for plural, kind, versions in (
+            ("gateways", "Gateway", ("v1", "v1beta1")),
+            ("httproutes", "HTTPRoute", ("v1", "v1beta1")),
+            ("grpcroutes", "GRPCRoute", ("v1", "v1alpha2")),
+            ("tlsroutes", "TLSRoute", ("v1", "v1alpha3", "v1alpha2")),
+            ("tcproutes", "TCPRoute", ("v1", "v1alpha2")),
+            ("udproutes", "UDPRoute", ("v1", "v1alpha2")),
+        )
+    ),
+)
+"""Entry points, which no verdict hangs on: each kind in the versions tried in turn."""
 
 Shape: TypeAlias = Mapping[str, "Shape | None"]
 """The fields that are kept of an object, None: with all that is in them."""
@@ -64,6 +88,7 @@ _SPECS: Mapping[str, Shape | None] = {
     "Pod": _POD_SPEC,
     "Service": None,
     "NetworkPolicy": None,
+    **{of_kind[0].kind: None for of_kind in ENTRY_RESOURCES},
 }
 _STATUS: Mapping[str, Shape] = {
     "Node": {"addresses": None},
@@ -75,6 +100,7 @@ _STATUS: Mapping[str, Shape] = {
         "hostIPs": None,
     },
 }
+_OWNERLESS = frozenset({"NetworkPolicy", *(one[0].kind for one in ENTRY_RESOURCES)})
 _ENDED = frozenset({"Complete", "Failed"})
 
 
@@ -91,16 +117,39 @@ class StoredDocument(Document):
         return self.position(path)
 
 
-def read_live(access: Access, *, timeout_s: float | None) -> list[Document]:
+@dataclass(slots=True)
+class Held:
+    """What a cluster holds: objects, and the kinds of entry points not among them.
+
+    ``withheld`` are those that the user may not list, ``unserved`` those that the
+    cluster does not know, as ``plural.group``.
+    """
+
+    place: str
+    documents: list[Document] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    unserved: list[str] = field(default_factory=list)
+
+    def warnings(self) -> Iterator[Problem]:
+        """Yield what is not known for want of a right."""
+        if self.withheld:
+            lists = ", ".join(self.withheld)
+            message = f"ways in are missing: the right to list {lists}"
+            yield Problem(self.place, message, "", _granting(self.withheld))
+
+
+def read_live(access: Access, *, timeout_s: float | None, entries: bool) -> Held:
     """Return the objects of a cluster that verdicts depend on, in all namespaces.
 
-    Each list is of one moment, all of them together are not. Raises InputError
-    with every list that is refused: an answer from half a cluster may be wrong.
+    With ``entries`` also entry points, as far as there are some and they may be
+    listed. Each list is of one moment, all of them together are not. Raises
+    InputError with every list of the others that is refused: an answer from half
+    a cluster may be wrong.
     """
-    found: list[Document] = []
     refused: list[Problem] = []
     missing: list[str] = []
     with ApiServer(with_credentials(access), timeout_s=timeout_s) as server:
+        held = Held(server.place)
         for resource in RESOURCES:
             try:
                 listed = server.list_all(resource)
@@ -108,12 +157,35 @@ def read_live(access: Access, *, timeout_s: float | None) -> list[Document]:
                 refused += error.problems
                 missing.append(resource.qualified)
                 continue
-            found += _documents(listed, resource, server.place)
-    if refused:
-        command = "kubectl create clusterrole ringfence --verb=list --resource="
-        hint = f"{command}{','.join(missing)} and a clusterrolebinding allow it"
-        raise InputError([*refused[:-1], replace(refused[-1], hint=hint)])
-    return found
+            held.documents += _documents(listed, resource, server.place)
+        if refused:
+            hint = _granting(missing)
+            raise InputError([*refused[:-1], replace(refused[-1], hint=hint)])
+        for versions in ENTRY_RESOURCES if entries else ():
+            _hold_entries(held, server, versions)
+    return held
+
+
+def _granting(lists: list[str]) -> str:
+    command = "kubectl create clusterrole ringfence --verb=list --resource="
+    return f"{command}{','.join(lists)} and a clusterrolebinding allow it"
+
+
+def _hold_entries(
+    held: Held, server: ApiServer, versions: tuple[Resource, ...]
+) -> None:
+    """Add the entry points of a kind in the first version that is served."""
+    for resource in versions:
+        try:
+            listed = server.list_all(resource)
+        except NotServedError:
+            continue
+        except ForbiddenError:  # whatever the version: rights are those of a resource
+            held.withheld.append(resource.qualified)
+            return
+        held.documents += _documents(listed, resource, server.place)
+        return
+    held.unserved.append(versions[0].qualified)
 
 
 def _documents(
@@ -121,7 +193,7 @@ def _documents(
 ) -> Iterator[Document]:
     kind = resource.kind
     shape: dict[str, Shape | None] = {
-        "metadata": _IDENTITY if kind == "NetworkPolicy" else _OWNED,
+        "metadata": _IDENTITY if kind in _OWNERLESS else _OWNED,
         "spec": _SPECS.get(kind, _WORKLOAD_SPEC),
     }
     if kind in _STATUS:

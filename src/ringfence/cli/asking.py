@@ -72,7 +72,8 @@ def read_asks(batch: BinaryIO, namespace: str) -> list[Ask]:
     except UnicodeDecodeError as error:
         reason = f"no UTF-8 at byte {error.start}"
         raise InputError([Problem(batch.name, reason)]) from None
-    return parse_batch(text.splitlines(), batch.name, namespace)
+    # Not splitlines: U+2028 and the like may stand inside a line's JSON.
+    return parse_batch(text.split("\n"), batch.name, namespace)
 
 
 profile_option = click.option(
@@ -84,9 +85,11 @@ profile_option = click.option(
 )
 
 
-def load_compiled(inputs: Inputs, profile: str = Profile.KUBERNETES.value) -> Compiled:
-    """Return the compiled cluster of the manifests; raises InputError."""
-    compiled = compile_cluster(load_cluster(inputs).cluster)
+def load_compiled(
+    inputs: Inputs, profile: str = Profile.KUBERNETES.value, *, entries: bool = False
+) -> Compiled:
+    """Return the compiled cluster, as ``load_cluster`` has it; raises InputError."""
+    compiled = compile_cluster(load_cluster(inputs, entries=entries).cluster)
     return replace(compiled, profile=Profile(profile))
 
 

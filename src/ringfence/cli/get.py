@@ -130,14 +130,16 @@ def get(
     policies: whom each selects. pods: what isolates them. isolated: only those
     that some policy isolates. paths: who reaches whom, by workload, from or to
     the pods asked for. exposed: what is open to pods that do not exist yet and to
-    addresses outside. Of the namespace given with -n, of all with -A.
+    addresses outside, and where Ingresses, routes of the Gateway API and Services
+    let them in. Of the namespace given with -n, of all with -A.
     """
     name = ALIASES.get(what, what)
     if name not in LISTS:
         raise click.UsageError(f"there is no list {what}; there are {', '.join(LISTS)}")
     namespace = None if all_namespaces else inputs.namespace
     wanted = _Filter(namespace, _selector(selector))
-    found = LISTS[name](load_compiled(inputs, profile), wanted)
+    compiled = load_compiled(inputs, profile, entries=name == "exposed")
+    found = LISTS[name](compiled, wanted)
     for line in _lines(found, output):
         click.echo(line)
     if output == "text" and not any(found.tables()):

@@ -182,10 +182,14 @@ def read_inputs(inputs: Inputs) -> list[Document]:
     return [document for layer in _layers(inputs) for document in layer]
 
 
-def _layers(inputs: Inputs) -> list[list[Document]]:
+def _layers(inputs: Inputs, *, entries: bool = False) -> list[list[Document]]:
     from ringfence.adapters.sources import read_layers  # noqa: PLC0415
 
-    layers = [live_documents(inputs.live)] if inputs.live is not None else []
+    layers = []
+    if inputs.live is not None:
+        layers.append(
+            live_documents(inputs.live, entries=entries, verbose=inputs.verbose)
+        )
     if not layers and not inputs.sources.given:
         raise click.UsageError("-f PATH is needed, or -k, --helm, --git, --live, ...")
     reading = inputs.sources.reading(
@@ -194,22 +198,32 @@ def _layers(inputs: Inputs) -> list[list[Document]]:
     return layers + read_layers(inputs.sources.listed(), reading)
 
 
-def live_documents(live: Live) -> list[Document]:
-    """Return the objects of the cluster; raises InputError."""
+def live_documents(
+    live: Live, *, entries: bool = False, verbose: bool = False
+) -> list[Document]:
+    """Return the objects of the cluster, with ``entries`` its entry points too.
+
+    Those that may not be listed are told on stderr. Raises InputError.
+    """
     from ringfence.adapters.live import read_live  # noqa: PLC0415
 
-    return read_live(live.access, timeout_s=live.timeout_s)
+    held = read_live(live.access, timeout_s=live.timeout_s, entries=entries)
+    say("warning", held.warnings())
+    if verbose and held.unserved:
+        click.echo(f"not served by the cluster: {', '.join(held.unserved)}", err=True)
+    return held.documents
 
 
-def load_cluster(inputs: Inputs) -> Decoded:
+def load_cluster(inputs: Inputs, *, entries: bool = False) -> Decoded:
     """Return the cluster of the sources or of ``--live``; raises InputError.
 
+    ``entries``: entry points of a live cluster are fetched, which verdicts need not.
     Warnings go to stderr, and with ``-v`` the count of what was passed over.
     """
     # What is read stays: looking through it for garbage takes a third of the time.
     gc.disable()
     try:
-        return decode_layers(_layers(inputs), inputs)
+        return decode_layers(_layers(inputs, entries=entries), inputs)
     finally:
         gc.freeze()
         gc.enable()

@@ -21,14 +21,14 @@ from ringfence.cli.options import Exit, Inputs, cluster_options, load_cluster
 )
 @cluster_options
 def snapshot(target: str, *, inputs: Inputs) -> int:
-    """Write what verdicts need, and nothing else: no images, no environment.
+    """Write what verdicts and ways in need: no images, no environment.
 
     Policies keep their places in the files they came from. The same cluster
     gives the same bytes. `--snapshot FILE` reads it wherever -f reads manifests.
     """
     from ringfence.adapters.snapshot import snapshot_bytes  # noqa: PLC0415 - quick help
 
-    data = snapshot_bytes(load_cluster(inputs).cluster)
+    data = snapshot_bytes(load_cluster(inputs, entries=True).cluster)
     if target == "-":
         click.echo(data, nl=False)
     else:

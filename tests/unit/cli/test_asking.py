@@ -1,0 +1,33 @@
+"""Batches of questions, as they come from a file."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+from ringfence.cli.asking import read_asks
+from ringfence.errors import InputError
+
+
+class Named(BytesIO):
+    """A file of a name."""
+
+    name = "asks.jsonl"
+
+
+def test_a_separator_of_lines_inside_json_parts_no_line() -> None:
+    asks = read_asks(Named('{"from": "a", "to": "b\u2028"}'.encode()), "default")
+    assert [ask.destination_text for ask in asks] == ["b\u2028"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_ends_as_files_of_any_system_end_it(end: str) -> None:
+    line = '{"from": "a", "to": "b"}'
+    asks = read_asks(Named(f"{line}{end}{line}{end}".encode()), "default")
+    assert [ask.place for ask in asks] == ["asks.jsonl:1", "asks.jsonl:2"]
+
+
+def test_text_of_another_encoding_is_named_by_its_first_byte() -> None:
+    with pytest.raises(InputError, match=r"asks\.jsonl: no UTF-8 at byte 1"):
+        read_asks(Named(b"{\xff}"), "default")
