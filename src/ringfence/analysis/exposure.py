@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix
 from ringfence.analysis.strangers import Strangers, invite
-from ringfence.engine.classes import Outside, joined
+from ringfence.engine.classes import Outside, joined, pod_classes
 from ringfence.engine.compiled import Compiled, PeerSelector
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.flow import Direction, IPNetwork
@@ -53,15 +53,35 @@ def exposure(compiled: Compiled) -> list[Exposure]:
     is open to these, not to any pod. Undecided connections are left out.
     """
     tried, strangers = trial(compiled)
+    matrix = Matrix(tried, By.WORKLOAD)
     every = strangers.every
-    found = _Cells(Matrix(tried, By.WORKLOAD), every)
-    return [
-        one
-        for number, endpoint in enumerate(found.matrix.endpoints)
-        if endpoint.pods and endpoint.pods[0] not in every
-        for direction in Direction
-        for one in _End(tried, found, strangers, number, direction).exposures()
-    ]
+    alike = _alike(tried, matrix, every)
+    firsts = {numbers[0] for numbers in alike}
+    found = _Cells(matrix, every, firsts)
+    opened: dict[int, list[Exposure]] = {}
+    for numbers in alike:
+        of_first = [
+            one
+            for direction in Direction
+            for one in _End(tried, found, strangers, numbers[0], direction).exposures()
+        ]
+        for number in numbers:
+            endpoint = matrix.endpoints[number]
+            opened[number] = [replace(one, endpoint=endpoint) for one in of_first]
+    return [one for number in sorted(opened) for one in opened[number]]
+
+
+def _alike(
+    compiled: Compiled, matrix: Matrix, strangers: set[ObjectKey]
+) -> list[list[int]]:
+    """Return the numbers of endpoints but strangers, together where pods are alike."""
+    classes = enumerate(pod_classes(compiled))
+    class_of = {pod: number for number, pods in classes for pod in pods}
+    found: dict[frozenset[int], list[int]] = defaultdict(list)
+    for number, endpoint in enumerate(matrix.endpoints):
+        if endpoint.pods and endpoint.pods[0] not in strangers:
+            found[frozenset(class_of[pod] for pod in endpoint.pods)].append(number)
+    return list(found.values())
 
 
 def trial(compiled: Compiled) -> tuple[Compiled, Strangers]:
@@ -72,27 +92,37 @@ def trial(compiled: Compiled) -> tuple[Compiled, Strangers]:
 
 
 class _Cells:
-    """The cells between strangers or addresses and everything else."""
+    """The cells between strangers or addresses and some other endpoints."""
 
-    def __init__(self, matrix: Matrix, strangers: set[ObjectKey]) -> None:
+    def __init__(
+        self, matrix: Matrix, strangers: set[ObjectKey], others: set[int]
+    ) -> None:
         self.matrix = matrix
         self.number = {
             endpoint.pods[0]: number
             for number, endpoint in enumerate(matrix.endpoints)
             if endpoint.pods and endpoint.pods[0] in strangers
         }
-        ends = set(self.number.values()) | set(self.outside())
+        self.outside = [
+            number for number, endpoint in enumerate(matrix.endpoints) if endpoint.cidrs
+        ]
+        ends = {*self.number.values(), *self.outside}
         self._cells: dict[tuple[int, int], Cell] = {
-            (row, column): cell
-            for row, column, cell in matrix.cells()
-            if row in ends or column in ends
+            (row, column): stretch.cell
+            for rows, columns in ((ends, others), (others, ends))
+            for row in rows
+            for stretch in matrix.row(row)
+            for column in columns.intersection(stretch.columns)
         }
+        self._joined: dict[tuple[int, ...], tuple[IPNetwork, ...]] = {}
 
-    def outside(self) -> Iterator[int]:
-        """Yield the numbers of the outside endpoints."""
-        for number, endpoint in enumerate(self.matrix.endpoints):
-            if endpoint.cidrs:
-                yield number
+    def addresses(self, outside: tuple[int, ...]) -> tuple[IPNetwork, ...]:
+        """Return the networks of several outside endpoints, as few as can be."""
+        if outside not in self._joined:
+            cidrs = [n for one in outside for n in self.matrix.endpoints[one].cidrs]
+            whole = Outside(tuple(cidrs), cidrs[0].network_address)
+            self._joined[outside] = joined([whole])
+        return self._joined[outside]
 
     def cell(self, end: int, other: int, direction: Direction) -> Cell:
         """Return what an end takes from another, or sends to it."""
@@ -160,13 +190,11 @@ class _End(NamedTuple):
         )
 
     def _addresses(self) -> Iterator[Exposure]:
-        by_cell: dict[Cell, list[IPNetwork]] = defaultdict(list)
-        for outside in self.found.outside():
+        by_cell: dict[Cell, list[int]] = defaultdict(list)
+        for outside in self.found.outside:
             cell = self.found.cell(self.number, outside, self.direction)
             if cell.allowed:
-                cidrs = self.found.matrix.endpoints[outside].cidrs
-                by_cell[Cell(cell.allowed, NOTHING, cell.mixed)] += cidrs
-        for cell, networks in by_cell.items():
-            whole = Outside(tuple(networks), networks[0].network_address)
+                by_cell[Cell(cell.allowed, NOTHING, cell.mixed)].append(outside)
+        for cell, parts in by_cell.items():
             opened = self._open(Audience.ADDRESSES, cell)
-            yield replace(opened, cidrs=joined([whole]))
+            yield replace(opened, cidrs=self.found.addresses(tuple(parts)))

@@ -96,3 +96,15 @@ def test_the_way_out_is_told_too() -> None:
         if one.direction is Direction.EGRESS
     ]
     assert found == [(Audience.ADDRESSES, "192.0.2.0/24")]
+
+
+def test_each_of_the_pods_that_are_alike_is_listed() -> None:
+    policy = ingress("in", "app=web", rule([peer(None, "")], [tcp(80)]))
+    pods = [pod(name, "app=web") for name in ("web", "web2")]
+    other = pod("db", "app=db")
+    found = [
+        (one.endpoint.name, conns_words(one.conns))
+        for one in exposure(compile_cluster(cluster(*pods, other, policy)))
+        if one.direction is Direction.INGRESS and one.audience is Audience.ANYWHERE
+    ]
+    assert found == [("db", "all"), ("web", "80"), ("web2", "80")]
