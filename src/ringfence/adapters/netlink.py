@@ -10,10 +10,11 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple, Self
 
 from ringfence.errors import KernelError
-from ringfence.model.flow import IPAddress
+from ringfence.model.flow import IPAddress, IPNetwork
 
 NETLINK_NETFILTER = 12
 """linux/netlink.h; the socket module does not name it."""
@@ -33,11 +34,13 @@ _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWNEIGH = 16, 20, 24, 28
 _CT_DELETE = (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
 
 _IFF_UP = 1
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 18, 28
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 10, 18
+_IFLA_NET_NS_FD = 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _RT_TABLE_MAIN, _RTPROT_STATIC, _RTN_UNICAST, _RTNH_F_ONLINK = 254, 4, 1, 4
+_RT_SCOPE_LINK = 253
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
 
 _HEADER = struct.Struct("=IHHII")
@@ -80,11 +83,13 @@ def link_up(index: int) -> Message:
     return Message(_RTM_NEWLINK, 0, _link(index, _IFF_UP), f"set link {index} up")
 
 
-def veth(here: LinkEnd, there: LinkEnd, namespace: int) -> Message:
+def veth(
+    here: LinkEnd, there: LinkEnd, namespace: int, bridge: int | None = None
+) -> Message:
     """Make a veth pair with ``there`` in the namespace of a descriptor.
 
     Only ``here`` is up: the driver refuses to open the far end before it has
-    met its peer.
+    met its peer. ``bridge`` is the index of the one that ``here`` is a port of.
     """
     far = _link(there.number, 0) + b"".join(
         (
@@ -101,7 +106,21 @@ def veth(here: LinkEnd, there: LinkEnd, namespace: int) -> Message:
             _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"veth") + data),
         )
     )
+    if bridge is not None:
+        body += _attribute(_IFLA_MASTER, struct.pack("=I", bridge))
     return Message(_RTM_NEWLINK, _CREATE, body, f"make veth {here.name}")
+
+
+def bridge(end: LinkEnd) -> Message:
+    """Make a bridge, which is up at once; it speaks no spanning tree protocol."""
+    body = _link(end.number, _IFF_UP) + b"".join(
+        (
+            _attribute(_IFLA_IFNAME, end.name.encode() + b"\0"),
+            _attribute(_IFLA_ADDRESS, end.mac),
+            _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"bridge")),
+        )
+    )
+    return Message(_RTM_NEWLINK, _CREATE, body, f"make bridge {end.name}")
 
 
 def address(index: int, value: IPAddress) -> Message:
@@ -117,28 +136,47 @@ def address(index: int, value: IPAddress) -> Message:
     return Message(_RTM_NEWADDR, _CREATE, body, f"add address {value}")
 
 
-def route(index: int, gateway: IPAddress, destination: IPAddress | None) -> Message:
-    """Route one address, or everything (None), through a gateway on the link."""
-    length = 0 if destination is None else destination.max_prefixlen
+def route(
+    index: int, gateway: IPAddress | None, destination: IPAddress | IPNetwork | None
+) -> Message:
+    """Route an address, a network or everything (None) through a link's gateway.
+
+    Without a gateway each address is asked for on the link itself.
+    """
+    base, length = _range(destination)
+    family = gateway or base
+    if family is None:
+        raise ValueError("a default route has a gateway")
     head = struct.pack(
         "=BBBBBBBBI",
-        _family(gateway),
+        _family(family),
         length,
         0,
         0,
         _RT_TABLE_MAIN,
         _RTPROT_STATIC,
-        0,
+        0 if gateway else _RT_SCOPE_LINK,
         _RTN_UNICAST,
-        _RTNH_F_ONLINK,
+        _RTNH_F_ONLINK if gateway else 0,
     )
     body = (
         head
-        + (_attribute(_RTA_DST, destination.packed) if destination else b"")
-        + _attribute(_RTA_GATEWAY, gateway.packed)
+        + (_attribute(_RTA_DST, base.packed) if base else b"")
+        + (_attribute(_RTA_GATEWAY, gateway.packed) if gateway else b"")
         + _attribute(_RTA_OIF, struct.pack("=i", index))
     )
     return Message(_RTM_NEWROUTE, _CREATE, body, f"route {destination or 'default'}")
+
+
+def _range(destination: IPAddress | IPNetwork | None) -> tuple[IPAddress | None, int]:
+    """Return a destination's address and prefix length."""
+    match destination:
+        case IPv4Address() | IPv6Address():
+            return destination, destination.max_prefixlen
+        case IPv4Network() | IPv6Network():
+            return destination.network_address, destination.prefixlen
+        case None:
+            return None, 0
 
 
 def neighbour(index: int, value: IPAddress, mac: bytes) -> Message:
@@ -146,6 +184,12 @@ def neighbour(index: int, value: IPAddress, mac: bytes) -> Message:
     head = struct.pack("=BxxxiHBB", _family(value), index, _NUD_PERMANENT, 0, 0)
     body = head + _attribute(_NDA_DST, value.packed) + _attribute(_NDA_LLADDR, mac)
     return Message(_RTM_NEWNEIGH, _CREATE, body, f"pin neighbour {value}")
+
+
+def undo(message: Message) -> Message:
+    """Take back what a message made; a link takes its routes and neighbours along."""
+    # Every RTM_NEW... is followed by its RTM_DEL... (linux/rtnetlink.h).
+    return Message(message.type + 1, 0, message.body, f"undo: {message.what}")
 
 
 def forget_connections() -> Message:

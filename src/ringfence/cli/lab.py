@@ -53,9 +53,18 @@ def lab() -> None:
     show_default=True,
     help="At least so many nodes; pods that name none are spread over them.",
 )
+@click.option(
+    "--cni",
+    type=click.Choice(("routed", "bridge")),
+    default="routed",
+    show_default=True,
+    help="How a node's pods are linked: each with the node, or all by a bridge.",
+)
 @cluster_options
 @output_option("text", "json")
-def run(batch: BinaryIO | None, nodes: int, *, inputs: Inputs, output: str) -> int:
+def run(
+    batch: BinaryIO | None, nodes: int, cni: str, *, inputs: Inputs, output: str
+) -> int:
     """Start the cluster of the manifests, load its rulesets and send packets.
 
     Without --batch every pod tries every other, the internet and the addresses
@@ -65,7 +74,7 @@ def run(batch: BinaryIO | None, nodes: int, *, inputs: Inputs, output: str) -> i
     from ringfence.lab.crosscheck import Crosscheck  # noqa: PLC0415 - quick help
     from ringfence.lab.session import open_lab  # noqa: PLC0415
 
-    topology, asked = _scope(batch, nodes, inputs)
+    topology, asked = _scope(batch, nodes, cni, inputs)
     started = time.monotonic()
     with open_lab(topology.plan) as opened:
         crosscheck = Crosscheck(opened, topology)
@@ -85,14 +94,15 @@ def run(batch: BinaryIO | None, nodes: int, *, inputs: Inputs, output: str) -> i
 
 
 def _scope(
-    batch: BinaryIO | None, nodes: int, inputs: Inputs
+    batch: BinaryIO | None, nodes: int, cni: str, inputs: Inputs
 ) -> tuple[Topology, list[Asked]]:
     from ringfence.lab import scope  # noqa: PLC0415 - quick help
+    from ringfence.lab.plan import Cni  # noqa: PLC0415
 
     if batch is None:
-        return scope.every_pair(load_cluster(inputs).cluster, nodes)
+        return scope.every_pair(load_cluster(inputs).cluster, nodes, Cni(cni))
     asks = read_asks(batch, inputs.namespace)
-    return scope.batch(load_cluster(inputs).cluster, asks, nodes)
+    return scope.batch(load_cluster(inputs).cluster, asks, nodes, Cni(cni))
 
 
 def _try(crosscheck: Crosscheck, asked: Sequence[Asked]) -> list[Told]:

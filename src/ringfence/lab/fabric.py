@@ -1,54 +1,53 @@
 """The lab's network: namespaces, links and routes, built from a plan.
 
 Every site hangs on one veth pair: pods on their node, nodes and the outside on
-a *spine* that routes between them. Each link's far end is reached through one
-link-local gateway address with a pinned MAC, so no ARP, no neighbour discovery
-and no bridge take part, and a packet is either delivered or filtered.
+a *spine* that routes between them. A node has a link for each pod, or one bridge
+that all of them are ports of. Pods come and go while the nodes stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ringfence.adapters.netlink import (
     LOOPBACK,
     NETLINK_NETFILTER,
-    LinkEnd,
     Message,
     Netlink,
-    address,
     forget_connections,
     link_up,
-    neighbour,
-    route,
-    veth,
+    undo,
 )
 from ringfence.adapters.netns import NetworkNamespace, has_ipv6, set_sysctl
-from ringfence.errors import KernelError
-from ringfence.lab.plan import OUTSIDE, Plan, Site, SiteKind
+from ringfence.errors import KernelError, RingfenceBug
+from ringfence.lab import links
+from ringfence.lab.plan import OUTSIDE, Bridge, Plan, Site, SiteKind
 from ringfence.model.flow import IPAddress
-
-# Links are point to point: one MAC for every upper end, one for every lower.
-_UPPER_MAC = bytes.fromhex("020000000001")
-_LOWER_MAC = bytes.fromhex("020000000002")
-
-_UPLINK = 2
-"""The index of a site's link to its node or to the spine."""
 
 _FIRST_DOWNLINK = 10
 _IPV6 = 6
 
 
 class _Router:
-    """A namespace that forwards, with its netlink socket and its links so far."""
+    """A namespace that forwards: its netlink socket, its links so far, its bridge.
 
-    __slots__ = ("links", "namespace", "netlink")
+    ``uplink`` is the index of the spine's link to it.
+    """
+
+    __slots__ = ("_links", "bridge", "namespace", "netlink", "uplink")
 
     def __init__(self, namespace: NetworkNamespace, netlink: Netlink) -> None:
         self.namespace = namespace
         self.netlink = netlink
-        self.links = _FIRST_DOWNLINK
+        self.bridge: Bridge | None = None
+        self.uplink = 0
+        self._links = _FIRST_DOWNLINK
+
+    def next_link(self) -> int:
+        """Return an index that no link has had."""
+        self._links += 1
+        return self._links - 1
 
 
 class Fabric:
@@ -61,8 +60,10 @@ class Fabric:
         self._plan = plan
         self._home = NetworkNamespace.current()
         self._sites: dict[Site, NetworkNamespace] = {}
-        self._owners = {a: site for site, held in plan.sites.items() for a in held}
+        self._owners: dict[IPAddress, Site] = {}
         self._routers: list[_Router] = []
+        self._nodes: dict[str, _Router] = {}
+        self._made: dict[Site, list[tuple[Netlink, list[Message]]]] = {}
         self._trackers: list[Netlink] = []
         try:
             self._build()
@@ -87,6 +88,34 @@ class Fabric:
         if self._routers:
             self._routers[0].namespace.close()  # the spine is no site
 
+    def namespace(self, site: Site) -> NetworkNamespace:
+        """Return a site's namespace, which stays the fabric's."""
+        return self._sites[site]
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether ``change`` can make another plan of this fabric."""
+        return plan.has_frame_of(self._plan)
+
+    def change(self, plan: Plan) -> frozenset[IPAddress]:
+        """Become a plan with the same nodes: pods come and go, the rest stays.
+
+        Returns the addresses whose namespaces are gone. A pod whose address or node
+        changes is made anew. Raises KernelError; close the fabric then.
+        """
+        if not self.fits(plan):
+            raise RingfenceBug("nodes and bridges of a fabric do not change")
+        before, self._plan = self._plan, plan
+        gone = [
+            site
+            for site in self._made
+            if (before.sites[site], before.homes.get(site))
+            != (plan.sites.get(site), plan.homes.get(site))
+        ]
+        for site in gone:
+            self._remove(site)
+        self._add(site for site in plan.sites if site not in self._sites)
+        return frozenset(address for site in gone for address in before.sites[site])
+
     @contextmanager
     def inside(self, where: IPAddress | Site) -> Iterator[None]:
         """Be in a site's namespace, or in that of an address, for a block."""
@@ -104,20 +133,61 @@ class Fabric:
 
     def _build(self) -> None:
         spine = self._router(None)
-        nodes: dict[str, _Router] = {}
         for site, addresses in self._plan.sites.items():
-            if site.kind is SiteKind.NODE:
-                node = nodes[site.name] = self._router(site)
-                self._trackers.append(Netlink(NETLINK_NETFILTER))
-                self._attach(spine, node.netlink, node.namespace, addresses)
-        behind: dict[str, list[IPAddress]] = {name: [] for name in nodes}
-        for site, home in self._plan.homes.items():
-            self._leaf(nodes[home], site)
-            behind[home] += self._plan.sites[site]
-        self._leaf(spine, OUTSIDE)
-        for index, pods in enumerate(behind.values(), _FIRST_DOWNLINK):
-            spine.netlink.request(self._routes(index, pods))
+            if site.kind is not SiteKind.NODE:
+                continue
+            node = self._nodes[site.name] = self._router(site)
+            self._trackers.append(Netlink(NETLINK_NETFILTER))
+            node.uplink = spine.next_link()
+            ends = links.routed(
+                node.uplink, node.namespace.fileno(), addresses, self._plan.gateways
+            )
+            spine.netlink.request(ends.upper)
+            node.netlink.request(ends.lower)
+            if site.name in self._plan.bridges:
+                node.bridge = self._plan.bridges[site.name]
+                _filter_bridges()
+                node.netlink.request(links.bridged(node.bridge))
         self._home.enter()
+        self._add(site for site in self._plan.sites if site not in self._sites)
+
+    def _add(self, sites: Iterable[Site]) -> None:
+        """Make the pods and the outside of the plan."""
+        for site in sites:
+            namespace, netlink = self._namespace(forwards=False)
+            self._sites[site] = namespace
+            with netlink:
+                self._link(site, netlink, namespace)
+        self._home.enter()
+        self._owners = {
+            a: site for site, held in self._plan.sites.items() for a in held
+        }
+
+    def _link(self, site: Site, netlink: Netlink, namespace: NetworkNamespace) -> None:
+        spine = self._routers[0]
+        addresses, gateways = self._plan.sites[site], self._plan.gateways
+        upper = spine if site == OUTSIDE else self._nodes[self._plan.homes[site]]
+        number = upper.next_link()
+        if upper.bridge is None:
+            ends = links.routed(number, namespace.fileno(), addresses, gateways)
+        else:
+            ends = links.plugged(number, namespace.fileno(), addresses, upper.bridge)
+        self._made[site] = []
+        self._make(site, upper.netlink, ends.upper)
+        netlink.request(ends.lower)
+        if upper is not spine:
+            ways = links.through(upper.uplink, addresses, gateways)
+            self._make(site, spine.netlink, ways)
+
+    def _make(self, site: Site, netlink: Netlink, messages: Sequence[Message]) -> None:
+        netlink.request(messages)
+        self._made[site].append((netlink, list(messages)))
+
+    def _remove(self, site: Site) -> None:
+        """Take back all that was made for a site, at once, in the other order."""
+        for netlink, messages in reversed(self._made.pop(site)):
+            netlink.request(undo(message) for message in reversed(messages))
+        self._sites.pop(site).close()
 
     def _router(self, site: Site | None) -> _Router:
         namespace, netlink = self._namespace(forwards=True)
@@ -126,12 +196,6 @@ class Fabric:
         if site is not None:
             self._sites[site] = namespace
         return router
-
-    def _leaf(self, upper: _Router, site: Site) -> None:
-        namespace, netlink = self._namespace(forwards=False)
-        self._sites[site] = namespace
-        with netlink:
-            self._attach(upper, netlink, namespace, self._plan.sites[site])
 
     def _namespace(self, *, forwards: bool) -> tuple[NetworkNamespace, Netlink]:
         """Make a namespace and enter it."""
@@ -148,33 +212,19 @@ class Fabric:
             # New namespaces copy the host's, which may drop what looks asymmetric.
             set_sysctl("ipv4/conf/all/rp_filter", 0)
             set_sysctl("ipv4/conf/default/rp_filter", 0)
+            # Pods may reach each other through the port that they came from.
+            set_sysctl("ipv4/conf/all/send_redirects", 0)
+            set_sysctl("ipv4/conf/default/send_redirects", 0)
         netlink = Netlink()
         # First of all: without any local address there is no table to route by.
         netlink.request([link_up(LOOPBACK)])
         return namespace, netlink
 
-    def _attach(
-        self,
-        upper: _Router,
-        netlink: Netlink,
-        namespace: NetworkNamespace,
-        addresses: Iterable[IPAddress],
-    ) -> None:
-        """Link a site with a router and route its addresses there."""
-        number = upper.links
-        upper.links += 1
-        there = LinkEnd("eth0", _UPLINK, _LOWER_MAC)
-        here = LinkEnd(f"link{number}", number, _UPPER_MAC)
-        down = [veth(here, there, namespace.fileno())]
-        down += [neighbour(number, gw, _LOWER_MAC) for gw in self._plan.gateways]
-        upper.netlink.request([*down, *self._routes(number, addresses)])
-        up = [link_up(_UPLINK)]
-        up += [address(_UPLINK, value) for value in addresses]
-        for gateway in self._plan.gateways:
-            up.append(neighbour(_UPLINK, gateway, _UPPER_MAC))
-            up.append(route(_UPLINK, gateway, None))
-        netlink.request(up)
 
-    def _routes(self, index: int, addresses: Iterable[IPAddress]) -> list[Message]:
-        gateways = {gateway.version: gateway for gateway in self._plan.gateways}
-        return [route(index, gateways[a.version], a) for a in addresses]
+def _filter_bridges() -> None:
+    """Have the rules of the namespace that the thread is in see what bridges pass.
+
+    Without it what pods of one node send each other passes by every rule of IP.
+    """
+    for family in ("iptables", "ip6tables"):
+        set_sysctl(f"bridge/bridge-nf-call-{family}", 1)

@@ -92,12 +92,27 @@ class _Keeper:
                 raise RingfenceBug(f"a lab cannot {name}")
 
     def _build(self, plan: Plan) -> None:
+        if self._fabric is not None and self._fabric.fits(plan):
+            self._change(plan)
+            return
+        self._close()
+        self._fabric = Fabric(plan)
+        self._prober = Prober(self._fabric, self._reactor)
+
+    def _change(self, plan: Plan) -> None:
+        if self._prober is None or self._fabric is None:
+            raise RingfenceBug("a lab is built before it is changed")
+        try:
+            self._prober.forget(self._fabric.change(plan))
+        except KernelError:
+            self._close()
+            raise
+
+    def _close(self) -> None:
         if self._prober is not None and self._fabric is not None:
             self._prober.close()
             self._fabric.close()
             self._prober = self._fabric = None
-        self._fabric = Fabric(plan)
-        self._prober = Prober(self._fabric, self._reactor)
 
     def _load(self, rulesets: Mapping[str, str]) -> None:
         if self._fabric is None:

@@ -7,7 +7,7 @@ ICMP echo requests are the kernel's to answer.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ringfence.errors import KernelError
 from ringfence.lab.fabric import Fabric
@@ -40,6 +40,16 @@ class Listeners:
             sock.close()
         raws = (raw.socket for raw, _ in self._sctp.values())
         for sock in (*self._udp.values(), *raws):
+            self._reactor.forget(sock)
+            sock.close()
+
+    def forget(self, addresses: Collection[IPAddress]) -> None:
+        """Close what listens on addresses whose namespaces are gone."""
+        for tcp in [key for key in self._tcp if key[0] in addresses]:
+            self._tcp.pop(tcp).close()
+        datagrams = [self._udp.pop(key) for key in [*self._udp] if key[0] in addresses]
+        raws = [self._sctp.pop(key)[0] for key in [*self._sctp] if key in addresses]
+        for sock in (*datagrams, *(raw.socket for raw in raws)):
             self._reactor.forget(sock)
             sock.close()
 

@@ -12,7 +12,7 @@ import errno
 import resource
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import cycle
 
 from ringfence.adapters.process import one_cpu
@@ -62,6 +62,10 @@ class Prober:
     def close(self) -> None:
         """Close the listeners."""
         self._listeners.close()
+
+    def forget(self, addresses: Collection[IPAddress]) -> None:
+        """Close what listens on addresses that are gone, before they come back."""
+        self._listeners.forget(addresses)
 
     def probe(self, probes: Sequence[Probe], deadline_s: float) -> list[Fate]:
         """Return what became of each probe, in order.

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from ringfence.errors import KernelError
 
 _LONGEST_WAY = 4  # links: pod, node, spine, node, pod
-_FENCES = 3 * _LONGEST_WAY  # a handshake's three packets
+_QUESTION = 4  # links: from port to port of a bridge and back, asking for a neighbour
+_FENCES = 3 * _LONGEST_WAY + _QUESTION  # a handshake's three packets
 
 _FENCE_TIMEOUT_S = 30.0
 

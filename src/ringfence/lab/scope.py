@@ -18,6 +18,7 @@ from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
 from ringfence.engine.stations import connections
 from ringfence.errors import InputError, Problem
 from ringfence.lab.addressing import usable
+from ringfence.lab.plan import Cni
 from ringfence.lab.topology import Topology, plan_topology
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import (
@@ -51,7 +52,9 @@ class Asked:
     flows: tuple[Flow, ...]
 
 
-def every_pair(cluster: Cluster, nodes: int) -> tuple[Topology, list[Asked]]:
+def every_pair(
+    cluster: Cluster, nodes: int, cni: Cni = Cni.ROUTED
+) -> tuple[Topology, list[Asked]]:
     """Plan a lab and every ordered pair of its endpoints on every declared port.
 
     Endpoints are live pods, the internet and an address of each part of the
@@ -61,7 +64,7 @@ def every_pair(cluster: Cluster, nodes: int) -> tuple[Topology, list[Asked]]:
     first = plan_topology(cluster, nodes=nodes)
     compiled = compile_cluster(first.cluster)
     samples = tuple(_samples(compiled))
-    topology = plan_topology(first.cluster, outside=samples, nodes=nodes)
+    topology = plan_topology(first.cluster, outside=samples, nodes=nodes, cni=cni)
     pods, outside = _ends(topology, samples)
     if not pods:
         raise InputError([Problem("", "no pod to try: the manifests hold none alive")])
@@ -163,7 +166,7 @@ def _undeclared(cluster: Cluster) -> int:
 
 
 def batch(
-    cluster: Cluster, asks: Sequence[Ask], nodes: int
+    cluster: Cluster, asks: Sequence[Ask], nodes: int, cni: Cni = Cni.ROUTED
 ) -> tuple[Topology, list[Asked]]:
     """Plan a lab that has every address asked for, and the flows of each question.
 
@@ -187,7 +190,7 @@ def batch(
         for end in (flow.source, flow.destination)
         if isinstance(end, AddressEnd)
     }
-    topology = plan_topology(first.cluster, outside=strangers, nodes=nodes)
+    topology = plan_topology(first.cluster, outside=strangers, nodes=nodes, cni=cni)
     compiled = compile_cluster(topology.cluster)
     return topology, [
         Asked(

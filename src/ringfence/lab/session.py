@@ -39,7 +39,8 @@ class Lab:
     def build(self, plan: Plan) -> None:
         """Make the lab what a plan says; free if it is that already.
 
-        Rulesets are kept in the latter case. Raises KernelError.
+        Where only pods or the outside differ, they alone are made anew; nodes then
+        keep their rulesets. Raises KernelError.
         """
         if plan != self._plan:
             self._plan = None

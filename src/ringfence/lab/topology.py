@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+)
 from itertools import cycle
 
 from ringfence.engine.blocks import policy_blocks
@@ -21,7 +27,7 @@ from ringfence.lab.addressing import (
     internet_address,
     usable,
 )
-from ringfence.lab.plan import OUTSIDE, Plan, Site, SiteKind
+from ringfence.lab.plan import OUTSIDE, Bridge, Cni, Plan, Site, SiteKind
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import (
     AddressEnd,
@@ -34,6 +40,8 @@ from ringfence.model.flow import (
 )
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import METADATA_NAME, Node, Pod
+
+_IPV4 = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ def plan_topology(
     outside: Iterable[IPAddress] = (),
     internet: bool = True,
     nodes: int = 1,
+    cni: Cni = Cni.ROUTED,
 ) -> Topology:
     """Complete a cluster and plan its lab, with at least so many nodes.
 
@@ -96,7 +105,7 @@ def plan_topology(
         taken = owned | strangers
         found = (internet_address(family, blocks, taken) for family in families)
         public = tuple(address for address in found if address is not None)
-    plan = _plan(addressed, (*sorted(strangers, key=_order), *public))
+    plan = _plan(addressed, (*sorted(strangers, key=_order), *public), cni)
     _check(plan)
     return Topology(_decide(addressed), plan, public)
 
@@ -200,7 +209,7 @@ def _next(pools: Iterable[Iterator[IPAddress]]) -> tuple[IPAddress, ...]:
     return tuple(next(pool) for pool in pools)
 
 
-def _plan(cluster: Cluster, outside: tuple[IPAddress, ...]) -> Plan:
+def _plan(cluster: Cluster, outside: tuple[IPAddress, ...], cni: Cni) -> Plan:
     sites = {
         Site(SiteKind.NODE, name): node.addresses
         for name, node in sorted(cluster.nodes.items())
@@ -212,13 +221,34 @@ def _plan(cluster: Cluster, outside: tuple[IPAddress, ...]) -> Plan:
         homes[site] = pod.node or ""
     sites[OUTSIDE] = outside
     held = {address for addresses in sites.values() for address in addresses}
+    gateways, bridged = _link_local(held), {}
+    if cni is Cni.BRIDGE:
+        bridged = dict(_bridges(cluster, _link_local(held.union(gateways))))
+    return Plan(sites, homes, gateways, bridged)
+
+
+def _link_local(held: Collection[IPAddress]) -> tuple[IPAddress, ...]:
+    """Return a link-local address that nobody holds for each family that is held."""
     links: list[Iterator[IPAddress]] = [
         (IPv4Address(f"169.254.1.{n}") for n in range(1, 255)),
         (IPv6Address(f"fe80::{n:x}") for n in range(1, 255)),
     ]
-    gateways = tuple(next(a for a in link if a not in held) for link in links)
+    found = tuple(next(a for a in link if a not in held) for link in links)
     versions = {address.version for address in held}
-    return Plan(sites, homes, tuple(g for g in gateways if g.version in versions))
+    return tuple(address for address in found if address.version in versions)
+
+
+def _bridges(
+    cluster: Cluster, gateways: tuple[IPAddress, ...]
+) -> Iterator[tuple[str, Bridge]]:
+    """Yield each node's bridge; just its pods' addresses are on the link."""
+    local: dict[str, list[IPAddress]] = {name: [] for name in cluster.nodes}
+    for pod in _namespaced(cluster):
+        local[pod.node or ""] += pod.addresses
+    for name, held in sorted(local.items()):
+        four = collapse_addresses(IPv4Network(a) for a in held if a.version == _IPV4)
+        six = collapse_addresses(IPv6Network(a) for a in held if a.version != _IPV4)
+        yield name, Bridge(gateways, (*four, *six))
 
 
 def _namespaced(cluster: Cluster) -> Iterator[Pod]:
