@@ -1,0 +1,154 @@
+"""Connection tracking of a network namespace: what is established, and ending it.
+
+ctnetlink over a raw socket (linux/netfilter/nfnetlink_conntrack.h); entries and
+bodies are those of ``observe.tracked``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Self
+
+from ringfence.adapters.netlink import NETLINK_NETFILTER
+from ringfence.errors import KernelError
+from ringfence.observe.attributes import DONE, ERROR, FAMILY, HEADER, envelopes
+from ringfence.observe.tracked import (
+    CT_DELETE,
+    CT_GET,
+    DUMP,
+    DUMP_INTERRUPTED,
+    Tracked,
+    dumped,
+    forgetting,
+)
+
+_SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
+_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300  # linux/netlink.h: NLM_F_*
+_DATAGRAM = 1 << 16  # the kernel fills at most half of it (NLMSG_GOODSIZE, 32 KiB)
+_BATCH = 128  # deletions a system call; their refusals fit into the receive buffer
+_TRIES = 5
+_AGAIN = {errno.ENOBUFS, errno.EINTR, errno.EBUSY, errno.EAGAIN}
+
+
+class Conntrack:
+    """A ctnetlink socket of the network namespace it was made in.
+
+    Raises KernelError where the kernel refuses, as it does without CAP_NET_ADMIN.
+    """
+
+    __slots__ = ("_sequence", "_socket")
+
+    def __init__(self) -> None:
+        self._sequence = 0
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
+        )
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+
+    def __enter__(self) -> Self:
+        """Hold the socket for a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def entries(self, touching: Collection[bytes] | None = None) -> list[Tracked]:
+        """List the entries in which one of these packed addresses asks or answers.
+
+        None: every entry. A listing that the kernel interrupts is begun again; one
+        that it always interrupts is returned as far as it came, each entry once.
+        """
+        found: dict[tuple[int, int, bytes], Tracked] = {}
+        for _ in range(_TRIES):
+            self._send(CT_GET, _REQUEST | _DUMP, [DUMP])
+            whole = self._listing(found, touching)
+            if whole:
+                break
+        return list(found.values())
+
+    def _listing(
+        self,
+        found: dict[tuple[int, int, bytes], Tracked],
+        touching: Collection[bytes] | None,
+    ) -> bool:
+        """Take one listing to its end; whether nothing disturbed it."""
+        whole = True
+        while True:
+            try:
+                data = self._socket.recv(_DATAGRAM)
+            except OSError as error:
+                if error.errno not in _AGAIN:
+                    raise KernelError(f"cannot list connections: {error}") from error
+                whole = False
+                continue
+            entries, others = dumped(data, touching)
+            found |= {(of.id, of.zone, of.tuple): of for of in entries}
+            for message in others:
+                if message.flags & DUMP_INTERRUPTED:
+                    whole = False
+                if message.type == DONE:
+                    return whole
+                if message.type == ERROR:
+                    code = message.error()
+                    if code not in _AGAIN:
+                        raise _refusal("list connections", code)
+                    return False
+
+    def forget(self, entries: Iterable[Tracked]) -> int:
+        """Delete entries and return how many were still there.
+
+        The kernel compares ids, too: another entry for the same addresses stays, if
+        it is not in the very same place of memory (nf_ct_get_id).
+        """
+        rest = iter(entries)
+        deleted = 0
+        while batch := list(islice(rest, _BATCH)):
+            deleted += self._forget([forgetting(entry) for entry in batch])
+        return deleted
+
+    def forget_all(self) -> None:
+        """Delete every entry of the namespace."""
+        self._forget([FAMILY.pack(socket.AF_UNSPEC, 0, 0)])
+
+    def _forget(self, bodies: Sequence[bytes]) -> int:
+        """Send deletions: the last one is acknowledged, others only where refused."""
+        self._send(CT_DELETE, _REQUEST, bodies)
+        codes = list(self._refusals())
+        for code in codes:
+            if code != errno.ENOENT:
+                raise _refusal("forget a connection", code)
+        return len(bodies) - len(codes)
+
+    def _refusals(self) -> Iterator[int]:
+        """Yield what was refused, up to the last request's acknowledgement."""
+        while True:
+            for message in envelopes(self._socket.recv(_DATAGRAM)):
+                if message.type != ERROR:
+                    continue
+                if message.error():
+                    yield message.error()
+                if HEADER.unpack_from(message.data)[3] == self._sequence:
+                    return
+
+    def _send(self, kind: int, flags: int, bodies: Sequence[bytes]) -> None:
+        parts = []
+        last = self._sequence + len(bodies)
+        for number, body in enumerate(bodies, start=self._sequence + 1):
+            asked = flags | (_ACK if number == last else 0)
+            parts.append(HEADER.pack(HEADER.size + len(body), kind, asked, number, 0))
+            parts.append(body + b"\0" * (-len(body) % 4))
+        self._sequence = last % 2**32
+        self._socket.send(b"".join(parts))
+
+
+def _refusal(what: str, code: int) -> KernelError:
+    hint = " (CAP_NET_ADMIN is needed)" if code == errno.EPERM else ""
+    return KernelError(f"the kernel refused to {what}: {os.strerror(code)}{hint}")
