@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ringfence.cli.connecting import read_duration
+from ringfence.cli.install import install, uninstall
 from ringfence.cli.options import Decorated, Exit, output_option
 from ringfence.errors import InputError, Problem
 
@@ -193,6 +194,9 @@ def _options(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
 
     return decorate
 
+
+agent.add_command(install)
+agent.add_command(uninstall)
 
 _SETTINGS = {"auto_envvar_prefix": _ENVIRONMENT.rstrip("_")}
 
