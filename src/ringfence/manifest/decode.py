@@ -71,7 +71,8 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
             accepted = _judged(thing, options, warnings)
             things += [(kind, accepted)] if accepted else []
         elif kind is not None:
-            thing.text("apiVersion")
+            if type(item.value.get("apiVersion")) is not str:
+                thing.text("apiVersion")
             if item.document.duplicates:
                 others[item.document][item.path] = thing
             things.append((kind, thing))
@@ -159,12 +160,12 @@ class _Objects:
         """Decode one object and keep it."""
         key, thing = named.key, named.field
         match named.kind:
+            case "Pod":
+                self.pods[key] = decode_pod(thing, key)
             case "Namespace":
                 self.namespaces[key.name] = decode_namespace(thing, key.name)
             case "Node":
                 self.nodes[key.name] = decode_node(thing, key.name)
-            case "Pod":
-                self.pods[key] = decode_pod(thing, key)
             case "Service":
                 self.services[key] = decode_service(thing, key)
             case "NetworkPolicy":

@@ -56,6 +56,8 @@ def known_kind(thing: Field) -> str | None:
     is not read cannot be obeyed.
     """
     item = thing.item
+    if (item.api_version, item.kind) in _ORDINARY:
+        return item.kind
     group = _group(item.api_version)
     if not item.kind:
         _refuse_kindless(thing)
@@ -67,6 +69,10 @@ def known_kind(thing: Field) -> str | None:
         hint = f"did you mean {_TITLES[meant[0]]}?"
         thing.at("kind").complain(f'there is no kind "{item.kind}"', hint)
     return None
+
+
+_ORDINARY = {("v1", kind) for kind, groups in _GROUPS.items() if "" in groups}
+"""Of nearly all objects of a large cluster, and nothing is to be looked up for them."""
 
 
 def _refuse_kindless(thing: Field) -> None:
@@ -98,6 +104,10 @@ def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Name
     named: list[Named] = []
     unnamed: list[Named] = []
     for kind, thing in things:
+        key = _ordinary_key(kind, thing.value, default)
+        if key is not None:
+            named.append(Named(kind, key, thing))
+            continue
         namespace = "" if kind in CLUSTER_SCOPED else _namespace(thing, default)
         name = thing.text("metadata", "name")
         if name or not thing.text("metadata", "generateName"):
@@ -114,6 +124,18 @@ def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Name
         taken.add((kind, key))
         named.append(Named(kind, key, thing))
     return named
+
+
+def _ordinary_key(kind: str, value: object, default: str) -> ObjectKey | None:
+    """Return what nearly every object is called; None: the strict look is needed."""
+    meta = value.get("metadata") if type(value) is dict else None
+    if type(meta) is not dict or kind in CLUSTER_SCOPED:
+        return None
+    name, namespace = meta.get("name"), meta.get("namespace", default)
+    if type(name) is not str or type(namespace) is not str:
+        return None
+    ordinary = _SUBDOMAIN.fullmatch(name) and is_namespace_name(namespace)
+    return ObjectKey(namespace, name) if ordinary else None
 
 
 def _refuse_twins(named: Iterable[Named]) -> set[tuple[str, ObjectKey]]:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from ringfence.manifest.yamltext import MOST_NESTED, TOO_DEEP, Found, Refused
 
 _CONTAINERS = frozenset({dict, list})
+_SPACES = " \t\r\n"
 
 
 def json_documents(text: str) -> list[Found] | None:
@@ -17,26 +18,33 @@ def json_documents(text: str) -> list[Found] | None:
     line, and numbers with a fraction or exponent, which it writes as JSON does.
     Raises Refused where the text nests too deep.
     """
-    found: list[Found] = []
-    position, end = 0, len(text)
-    decoder = json.JSONDecoder(
+    plain = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+    careful = json.JSONDecoder(
         object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse
     )
     try:
-        while True:
-            while position < end and text[position] in " \t\r\n":
-                position += 1
-            if position == end:
-                return found
-            line = text.count("\n", 0, position)
-            column = position - text.rfind("\n", 0, position) - 1
-            value, position = decoder.raw_decode(text, position)
-            _refuse_depth(value)
-            found.append(Found(value, (), (line, column)))
+        found = _values(text, plain)
+        keys = sum(_keys(value) for value, *_ in found)
+        # A call for every object takes longer than reading the text a second time.
+        return found if keys == _most_keys(text) else _values(text, careful)
     except ValueError:
         return None
     except RecursionError:
         raise Refused((0, 0), TOO_DEEP, "exceeded max depth") from None
+
+
+def _values(text: str, decoder: json.JSONDecoder) -> list[Found]:
+    found: list[Found] = []
+    position, end = 0, len(text)
+    while True:
+        while position < end and text[position] in _SPACES:
+            position += 1
+        if position == end:
+            return found
+        line = text.count("\n", 0, position)
+        column = position - text.rfind("\n", 0, position) - 1
+        value, position = decoder.raw_decode(text, position)
+        found.append(Found(value, (), (line, column)))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -50,10 +58,27 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-def _refuse_depth(root: object) -> None:
-    """Raise Refused where lists and maps stand too deep in each other."""
+def _most_keys(text: str) -> int:
+    """Return how many keys JSON text gives, or more where its strings look like them.
+
+    A key's colon follows its quote, which no backslash escapes, or a space.
+    """
+    keys = text.count('":')
+    if "\\" in text:
+        keys += text.count(r'\\":') - text.count(r"\":")
+    return keys + sum(text.count(f"{space}:") for space in _SPACES if space in text)
+
+
+def _keys(root: object) -> int:
+    """Return how many keys the maps of a value have.
+
+    Raises Refused where lists and maps stand too deep in each other.
+    """
+    keys = 0
     level: list[Any] = [root] if type(root) in _CONTAINERS else []
     for _ in range(MOST_NESTED):
+        entries = sum([len(each) for each in level if type(each) is list])
+        keys += sum(map(len, level)) - entries
         # Exact types, one loop a level: this looks at every value of the text.
         level = [
             inner
@@ -62,5 +87,5 @@ def _refuse_depth(root: object) -> None:
             if type(inner) in _CONTAINERS
         ]
         if not level:
-            return
+            return keys
     raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
