@@ -140,7 +140,6 @@ _RUNNING = (
     ),
     click.option(
         "--audit-interval",
-        "audit_interval_s",
         default="5m",
         show_default=True,
         metavar="TIME",
@@ -271,5 +270,7 @@ def _config(given: dict[str, Any]) -> Config:
         name: words[name](value) if name in words else value
         for name, value in given.items()
     }
+    if "audit_interval" in settings:
+        settings["audit_interval_s"] = settings.pop("audit_interval")
     settings["node"] = given["node"] or node_name(socket.gethostname())
     return Config(**settings)
