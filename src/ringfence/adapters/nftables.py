@@ -1,0 +1,253 @@
+"""nf_tables of a network namespace, without a program between: one batch, one answer.
+
+Adding an element takes tens of microseconds here and tens of milliseconds as a start
+of nft(8). Bytes are made and read by ``ruleset.wire``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Self
+
+from ringfence.adapters.netlink import NETLINK_NETFILTER
+from ringfence.errors import KernelError
+from ringfence.ruleset.ir import Table
+from ringfence.ruleset.lower import TABLE_COMMENT
+from ringfence.ruleset.transaction import (
+    AddTable,
+    DeleteTable,
+    Operation,
+    Transaction,
+)
+from ringfence.ruleset.wire import requests
+from ringfence.ruleset.wire.decode import Dumps, decode_table, table_comment
+from ringfence.ruleset.wire.encode import encode
+from ringfence.ruleset.wire.linux import Message
+from ringfence.ruleset.wire.requests import DONE, ERROR, INTERRUPTED, Answer
+
+OWNER = TABLE_COMMENT.split(" ", maxsplit=1)[0]
+"""How the comment of a table of ours begins, whatever its schema."""
+
+_SOL_NETLINK = 270
+_CAP_ACK, _EXT_ACK = 10, 11  # linux/netlink.h; the socket module does not name them
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h
+_SEND_OVERHEAD = 4096  # what the kernel wants free besides the message
+_RECEIVE_BUFFER = 1 << 21  # the refusals of some thousand operations at once
+_DATAGRAM = 1 << 17  # a dump fills at most 32 KiB (NLMSG_GOODSIZE), an answer less
+_TRIES = 20  # of a dump that other writers interrupt; each takes milliseconds
+
+
+class Refused(KernelError):  # noqa: N818 - what the kernel did; agents act on it
+    """The kernel took nothing of a transaction, because of one operation.
+
+    ``index`` and ``operation`` say which; None: the whole, when it was to take effect.
+    ``words`` are the kernel's, empty where it has none.
+    """
+
+    def __init__(self, at: tuple[int, Operation] | None, code: int, words: str) -> None:
+        self.index = at[0] if at else None
+        self.operation = at[1] if at else None
+        self.errno = code
+        self.words = words
+        what = "the transaction" if at is None else f"operation {at[0]}, {_name(at[1])}"
+        super().__init__(
+            f"the kernel refused {what}: {os.strerror(code)}"
+            + (f" ({words})" if words else "")
+        )
+
+
+def _name(operation: Operation) -> str:
+    """Return an operation's kind and the name of what it is about."""
+    subject = operation[0] if operation else ""
+    return f"{type(operation).__name__} {getattr(subject, 'name', subject)}".strip()
+
+
+class Nftables:
+    """A socket to the nf_tables of the network namespace that the thread is in.
+
+    Of one thread at a time. Raises KernelError where the kernel does not let it, as
+    without CAP_NET_ADMIN.
+    """
+
+    __slots__ = ("_send_buffer", "_socket")
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
+        )
+        self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+        self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
+        self._enlarge(_SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self._send_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    def __enter__(self) -> Self:
+        """Hold the socket for a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def commit(self, transaction: Transaction) -> None:
+        """Make the changes, all at once; raises Refused and changes nothing.
+
+        Raises KernelError where a transaction that adds the table meets one of
+        somebody else.
+        """
+        if not transaction:
+            return
+        if any(isinstance(operation, AddTable) for operation in transaction.operations):
+            self._owned(transaction.table)
+        self._send(encode(transaction))
+        code, number, words = self._outcome(len(transaction.operations) - 1)
+        if code:
+            operations = transaction.operations
+            known = number < len(operations)
+            at = (number, operations[number]) if known else None
+            raise Refused(at, code, words)
+
+    def table(self, name: str) -> Table | None:
+        """Return what the kernel holds in ``table inet <name>``, None: there is none.
+
+        In ``wire.normal`` form, so without the index of names. Raises KernelError
+        where the table is somebody else's.
+        """
+        head = self._owned(name)
+        if head is None:
+            return None
+        sets = self._dump(requests.dump(Message.GETSET, name))
+        names = map(requests.set_name, sets)
+        return decode_table(
+            name,
+            Dumps(
+                head,
+                tuple(self._dump(requests.dump(Message.GETCHAIN, name))),
+                tuple(self._dump(requests.dump(Message.GETRULE, name))),
+                tuple(sets),
+                {of: self._dump(requests.dump_elements(name, of)) for of in names},
+                tuple(self._dump(requests.dump(Message.GETOBJ, name))),
+                tuple(self._dump(requests.dump(Message.GETFLOWTABLE, name))),
+            ),
+        )
+
+    def counters(self, name: str) -> dict[str, tuple[int, int]]:
+        """Return packets and bytes of each counter of a table, none where it is not."""
+        return dict(map(requests.counts, self._dump(requests.dump_counters(name))))
+
+    def generation(self) -> int:
+        """Return a number that every change to any table makes another one."""
+        (answer,) = self._ask(requests.get_generation())
+        return requests.generation(answer.body)
+
+    def drop(self, name: str) -> None:
+        """Remove our table with all that is in it, if it is there."""
+        if self._owned(name) is not None:
+            self.commit(Transaction(name, (DeleteTable(),)))
+
+    def _owned(self, name: str) -> bytes | None:
+        """Return the head of our table, None where there is none of the name."""
+        (answer,) = self._ask(requests.get_table(name))
+        if answer.errno == errno.ENOENT:
+            return None
+        _check(answer)
+        comment = table_comment(answer.body)
+        if comment.split(" ")[0] != OWNER:
+            said = f"its comment is {comment!r}" if comment else "it has no comment"
+            raise KernelError(
+                f"table inet {name} is somebody else's: {said}, ours begins with "
+                f"{OWNER!r}; if nothing needs it: nft delete table inet {name}"
+            )
+        return answer.body
+
+    def _send(self, data: bytes) -> None:
+        if len(data) + _SEND_OVERHEAD > self._send_buffer // 2:
+            wanted = len(data) + _SEND_OVERHEAD
+            self._enlarge(_SO_SNDBUFFORCE, socket.SO_SNDBUF, wanted)
+            self._send_buffer = self._socket.getsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF
+            )
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            hint = (
+                f"; {len(data)} bytes do not fit, allow more with sysctl "
+                "net.core.wmem_max or run as root of the host"
+                if error.errno == errno.EMSGSIZE
+                else ""
+            )
+            raise KernelError(f"nf_tables: {error.strerror}{hint}") from error
+
+    def _enlarge(self, force: int, ask: int, size: int) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, force, size)
+        except PermissionError:
+            # Root of a user namespace is held to net.core.wmem_max and rmem_max.
+            self._socket.setsockopt(socket.SOL_SOCKET, ask, size)
+
+    def _outcome(self, last: int) -> tuple[int, int, str]:
+        """Return errno (0: done), number and words of the first failure of a batch.
+
+        Everything has been answered when send(2) returns. Failures come first, then
+        the acknowledgement of the last operation; a batch that fails as a whole may
+        have no more than the failure.
+        """
+        found: tuple[int, int, str] | None = None
+        while True:
+            try:
+                data = self._socket.recv(_DATAGRAM, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if found is None:
+                    raise KernelError(
+                        "nf_tables did not say how a batch ended"
+                    ) from None
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise KernelError(f"nf_tables: {error.strerror}") from error
+                continue  # more failures than fit; the first ones are still there
+            for answer in requests.answers(data):
+                if answer.type == ERROR and (answer.errno or answer.number == last):
+                    if answer.errno and (found is None or not found[0]):
+                        found = answer.errno, answer.number, requests.said(answer)
+                    elif found is None:
+                        return 0, last, ""
+
+    def _ask(self, request: bytes) -> list[Answer]:
+        self._send(request)
+        return list(requests.answers(self._socket.recv(_DATAGRAM)))
+
+    def _dump(self, request: bytes) -> list[bytes]:
+        """Return the bodies of a dump that nothing changed meanwhile."""
+        for _ in range(_TRIES):
+            bodies = self._dump_once(request)
+            if bodies is not None:
+                return bodies
+        raise KernelError("nf_tables changes faster than it can be listed")
+
+    def _dump_once(self, request: bytes) -> list[bytes] | None:
+        """Return the bodies of a dump, None where it may not be of one moment."""
+        self._send(request)
+        bodies: list[bytes] = []
+        interrupted = False
+        while True:
+            for answer in requests.answers(self._socket.recv(_DATAGRAM)):
+                interrupted |= bool(answer.flags & INTERRUPTED)
+                if answer.type in (ERROR, DONE):
+                    if interrupted or answer.errno in (errno.EINTR, errno.EAGAIN):
+                        return None
+                    if answer.errno != errno.ENOENT:
+                        _check(answer)
+                    return bodies
+                bodies.append(answer.body)
+
+
+def _check(answer: Answer) -> None:
+    if answer.type == ERROR and answer.errno:
+        words = requests.said(answer)
+        reason = os.strerror(answer.errno) + (f" ({words})" if words else "")
+        raise KernelError(f"nf_tables refused to answer: {reason}")

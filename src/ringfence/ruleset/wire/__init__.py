@@ -1,0 +1,1 @@
+"""nf_tables netlink messages: transactions to bytes, dumps to tables; no socket."""

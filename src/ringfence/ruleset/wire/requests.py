@@ -1,0 +1,109 @@
+"""What to ask nf_tables for, and its answers cut into messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
+
+from ringfence.ruleset.wire import linux
+from ringfence.ruleset.wire.attributes import (
+    BODY,
+    DUMP,
+    HEADER,
+    attributes,
+    message,
+    number,
+    string,
+    word,
+    words,
+)
+
+ERROR, DONE = 2, 3
+"""NLMSG_ERROR (errno 0: an acknowledgement) and NLMSG_DONE."""
+
+INTERRUPTED = 0x10
+"""NLM_F_DUMP_INTR: the tables changed while the dump was made."""
+
+_CAPPED, _WITH_WORDS = 0x100, 0x200  # NLM_F_CAPPED, NLM_F_ACK_TLVS
+_WORDS = 1  # NLMSGERR_ATTR_MSG
+_CODE = Struct("=i")
+
+
+class Answer(NamedTuple):
+    """One message of the kernel's; ``body`` is attributes, or an error's words.
+
+    ``errno`` is 0 where ``type`` is not ERROR or DONE.
+    """
+
+    type: int
+    flags: int
+    number: int
+    errno: int
+    body: bytes
+
+
+def answers(data: bytes) -> Iterator[Answer]:
+    """Yield the messages of one datagram."""
+    start = 0
+    while start + HEADER.size <= len(data):
+        size, kind, flags, number_, _ = HEADER.unpack_from(data, start)
+        code, body = 0, data[start + BODY : start + size]
+        if kind in (ERROR, DONE):
+            if size >= HEADER.size + _CODE.size:
+                (code,) = _CODE.unpack_from(data, start + HEADER.size)
+            # Behind the code stands the header of the request that it is about.
+            body = body[HEADER.size :] if flags & _WITH_WORDS else b""
+        yield Answer(kind, flags, number_, -code, body)
+        start += (size + 3) & ~3
+
+
+def said(answer: Answer) -> str:
+    """Return the kernel's words in an error, mostly none."""
+    return words(attributes(answer.body).get(_WORDS))
+
+
+def get_table(name: str) -> bytes:
+    """Ask for one table."""
+    return message(linux.Message.GETTABLE, 0, 0, string(linux.TABLE, name))
+
+
+def get_generation() -> bytes:
+    """Ask how often the tables of the network namespace have changed."""
+    return message(linux.Message.GETGEN, 0, 0, b"")
+
+
+def dump(kind: linux.Message, table: str) -> bytes:
+    """Ask for all of a kind in a table; older kernels answer chains of all tables."""
+    return message(kind, DUMP, 0, string(linux.TABLE, table))
+
+
+def dump_elements(table: str, name: str) -> bytes:
+    """Ask for the elements of a set or a map."""
+    body = string(linux.TABLE, table) + string(linux.ELEMENTS_SET, name)
+    return message(linux.Message.GETSETELEM, DUMP, 0, body)
+
+
+def dump_counters(table: str) -> bytes:
+    """Ask for the counters of a table."""
+    kind = word(linux.OBJECT_TYPE, linux.OBJECT_COUNTER)
+    return message(linux.Message.GETOBJ, DUMP, 0, string(linux.TABLE, table) + kind)
+
+
+def set_name(body: bytes) -> str:
+    """Return the name in a dumped set."""
+    return words(attributes(body).get(linux.SET_NAME))
+
+
+def generation(body: bytes) -> int:
+    """Return the number of ``get_generation``'s answer."""
+    return number(attributes(body).get(linux.GENERATION_ID))
+
+
+def counts(body: bytes) -> tuple[str, tuple[int, int]]:
+    """Return a dumped counter's name, packets and bytes."""
+    found = attributes(body)
+    data = attributes(found.get(linux.OBJECT_DATA, b""))
+    packets = number(data.get(linux.COUNTER_PACKETS))
+    size = number(data.get(linux.COUNTER_BYTES))
+    return words(found.get(linux.OBJECT_NAME)), (packets, size)
