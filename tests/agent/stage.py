@@ -1,0 +1,122 @@
+"""An API server, two nodes and their agents, put together and taken down again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from agent.agents import Agent
+from agent.cluster import Cluster, namespace, pod_object, policy
+from agent.moments import node_objects
+from agent.nodes import NODES, Nodes, Place, Traffic, forwarded, place
+from controlplane.servers import ControlPlane
+from ringfence.lab.plan import Cni, Fate, Probe
+from ringfence.model.flow import IPNetwork, Protocol
+
+PORT = 8080
+CLIENT, SERVER, FAR = "shop/client", "shop/server", "shop/far"
+PLACES = {CLIENT: place("n1", 10), SERVER: place("n1", 11), FAR: place("n2", 10)}
+"""Two pods of one node and one of the other, in both families."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a test plays on."""
+
+    plane: ControlPlane
+    cluster: Cluster
+    nodes: Nodes
+    agents: Mapping[str, Agent]
+
+    def start(self) -> None:
+        """Start the agents that do not run and wait until all are ready."""
+        for agent in self.agents.values():
+            if not agent.runs:
+                agent.start()
+        for agent in self.agents.values():
+            agent.await_ready()
+
+    def settle(self, pods: Mapping[str, Place]) -> None:
+        """Have just these pods, in the API and on the nodes, and nothing else."""
+        self.nodes.become(pods)
+        self.cluster.become(objects(pods))
+
+    def traffic(self, name: str, *words: str) -> Traffic:
+        """Start a program of traffic.py in a pod."""
+        return Traffic(self.nodes, name, *words)
+
+    def reaches(self, source: str, destination: str) -> set[Fate]:
+        """Probe a TCP connection between two pods in each family."""
+        one, other = self.nodes.pods[source], self.nodes.pods[destination]
+        return set(
+            self.nodes.probe(
+                [
+                    Probe(a, b, Protocol.TCP, PORT)
+                    for a in one.addresses
+                    for b in other.addresses
+                    if a.version == b.version
+                ]
+            )
+        )
+
+    def open(self, source: str, destination: str) -> bool:
+        """Whether all ways from one pod to the other are open."""
+        return self.reaches(source, destination) == {Fate.CONNECTED}
+
+    def shut(self, source: str, destination: str) -> bool:
+        """Whether all ways from one pod to the other are shut."""
+        return self.reaches(source, destination) == {Fate.DROPPED}
+
+    def deny(self, pod: str) -> None:
+        """Make a policy that lets nothing in to a pod."""
+        space, _, name = pod.partition("/")
+        self.cluster.put(policy(f"{space}/deny-{name}", podSelector=app(name)))
+
+    def allow(self, pod: str) -> None:
+        """Remove the policy again."""
+        space, _, name = pod.partition("/")
+        self.cluster.remove(("NetworkPolicy", space, f"deny-{name}"))
+
+
+def objects(pods: Mapping[str, Place]) -> list[Mapping[str, Any]]:
+    """Return the API's objects of some pods: each is labelled with its own name."""
+    spaces = sorted({name.partition("/")[0] for name in pods})
+    return [
+        *node_objects(),
+        *(namespace(space) for space in spaces),
+        *(pod_of(name, at) for name, at in pods.items()),
+    ]
+
+
+def pod_of(name: str, at: Place, **labels: str) -> Mapping[str, Any]:
+    """Return a pod's object, labelled with its own name."""
+    own = {"app": name.partition("/")[2], **labels}
+    return pod_object(name, at.node, map(str, at.addresses), labels=own)
+
+
+def app(name: str, **labels: str) -> Mapping[str, Any]:
+    """Return the selector of a pod by its own name."""
+    return {"matchLabels": {"app": name, **labels}}
+
+
+@contextmanager
+def staged(
+    plane: ControlPlane,
+    cni: Cni,
+    *flags: str,
+    more: Mapping[str, Sequence[IPNetwork]] | None = None,
+) -> Iterator[Stage]:
+    """Have a stage for a block; its agents are not started yet."""
+    with ExitStack() as held:
+        nodes = Nodes(cni, more)
+        held.callback(nodes.close)
+        held.enter_context(forwarded(nodes, plane.port))
+        cluster = Cluster(plane)
+        held.callback(plane.clear)
+        kubeconfig = plane.kubeconfig()
+        agents = {name: Agent(nodes, name, kubeconfig, *flags) for name in NODES}
+        for agent in agents.values():
+            held.callback(agent.close)
+        yield Stage(plane, cluster, nodes, agents)
