@@ -172,24 +172,33 @@ def pod(name: str) -> Site:
     return Site(SiteKind.POD, name)
 
 
-@contextmanager
-def forwarded(nodes: Nodes, port: int) -> Iterator[None]:
-    """Have a port of the host's loopback on every node's, for a block."""
-    program = Path(__file__).with_name("forward.py")
-    with ExitStack() as held:
-        listening = []
-        for name in NODES:
-            with nodes.inside(node(name)):
-                sock = socket.create_server(("127.0.0.1", port), backlog=128)
-            listening.append(held.enter_context(sock))
-        descriptors = [sock.fileno() for sock in listening]
-        process = subprocess.Popen(
-            [sys.executable, program, str(port), *map(str, descriptors)],
-            pass_fds=descriptors,
-            preexec_fn=lambda: ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - one system call, no locks
-        )
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait()
+class Forwarder:
+    """A port of the host's loopback on every node's; ``stop`` cuts nodes off."""
+
+    def __init__(self, nodes: Nodes, port: int) -> None:
+        self._nodes, self._port = nodes, port
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Carry connections again."""
+        program = Path(__file__).with_name("forward.py")
+        with ExitStack() as held:
+            listening = []
+            for name in NODES:
+                with self._nodes.inside(node(name)):
+                    sock = socket.create_server(("127.0.0.1", self._port), backlog=128)
+                listening.append(held.enter_context(sock))
+            descriptors = [sock.fileno() for sock in listening]
+            self._process = subprocess.Popen(
+                [sys.executable, program, str(self._port), *map(str, descriptors)],
+                pass_fds=descriptors,
+                preexec_fn=lambda: ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - one system call, no locks
+            )
+
+    def stop(self) -> None:
+        """End every connection and refuse new ones."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

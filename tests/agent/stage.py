@@ -10,7 +10,7 @@ from typing import Any
 from agent.agents import Agent
 from agent.cluster import Cluster, namespace, pod_object, policy
 from agent.moments import node_objects
-from agent.nodes import NODES, Nodes, Place, Traffic, forwarded, place
+from agent.nodes import NODES, Forwarder, Nodes, Place, Traffic, place
 from controlplane.servers import ControlPlane
 from ringfence.lab.plan import Cni, Fate, Probe
 from ringfence.model.flow import IPNetwork, Protocol
@@ -29,6 +29,16 @@ class Stage:
     cluster: Cluster
     nodes: Nodes
     agents: Mapping[str, Agent]
+    forwarder: Forwarder
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """Have the agents without a way to the API server, for a block."""
+        self.forwarder.stop()
+        try:
+            yield
+        finally:
+            self.forwarder.start()
 
     def start(self) -> None:
         """Start the agents that do not run and wait until all are ready."""
@@ -112,11 +122,12 @@ def staged(
     with ExitStack() as held:
         nodes = Nodes(cni, more)
         held.callback(nodes.close)
-        held.enter_context(forwarded(nodes, plane.port))
+        forwarder = Forwarder(nodes, plane.port)
+        held.callback(forwarder.stop)
         cluster = Cluster(plane)
         held.callback(plane.clear)
         kubeconfig = plane.kubeconfig()
         agents = {name: Agent(nodes, name, kubeconfig, *flags) for name in NODES}
         for agent in agents.values():
             held.callback(agent.close)
-        yield Stage(plane, cluster, nodes, agents)
+        yield Stage(plane, cluster, nodes, agents, forwarder)
