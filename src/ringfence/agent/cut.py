@@ -61,7 +61,7 @@ class Site:
     pods never meets the table.
     """
 
-    local: Collection[ObjectKey]
+    local: frozenset[ObjectKey]
     own: Collection[bytes] = frozenset()
     enforcement: Enforcement = ENFORCE
 
@@ -97,7 +97,7 @@ class Judge:
         ``pods``: only those of these pods of the node; None: of all of them. Guarded
         addresses that are nobody's are in no such list.
         """
-        chosen = self.site.local if pods is None else set(pods) & {*self.site.local}
+        chosen = self.site.local if pods is None else self.site.local.intersection(pods)
         found = (self.compiled.cluster.pods.get(pod) for pod in chosen)
         packed = {a.packed for pod in found if pod for a in pod.addresses}
         return frozenset(a for a in packed if self._restricted(self._end(a)))
@@ -180,22 +180,27 @@ class Judge:
     def _look_up(self, address: IPAddress) -> _End:
         claimants = self.claims.get(address, ())
         stations = tuple(self._station(address, of) for of in claimants or (None,))
-        local = any(of in self.site.local for of in claimants if of is not None)
-        sets = {
+        only = claimants[0] if len(claimants) == 1 else None
+        if not self.site.local.isdisjoint(claimants):
+            rules = self.site.enforcement
+            audited = all(of and rules.audits(of.namespace) for of in claimants)
+            return _End(stations, self._sets(claimants), False, audited, only)
+        barred = not claimants and any(
+            address.version == network.version and address in network
+            for network in self.site.enforcement.guarded
+        )
+        return _End(stations, {}, barred, False, only)
+
+    def _sets(
+        self, claimants: tuple[Claimant, ...]
+    ) -> dict[Direction, frozenset[PolicySet | None]]:
+        return {
             direction: frozenset(
                 self.compiled.policy_set(direction, of) if of else None
                 for of in claimants
             )
             for direction in (Direction.EGRESS, Direction.INGRESS)
         }
-        rules = self.site.enforcement
-        barred = not claimants and any(
-            address.version == network.version and address in network
-            for network in rules.guarded
-        )
-        audited = all(of is not None and rules.audits(of.namespace) for of in claimants)
-        only = claimants[0] if len(claimants) == 1 else None
-        return _End(stations, sets if local else {}, barred, audited, only)
 
     def _station(self, address: IPAddress, claimant: Claimant) -> Station:
         pod = self.compiled.cluster.pods[claimant] if claimant is not None else None

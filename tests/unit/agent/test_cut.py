@@ -64,7 +64,8 @@ def tracked(
 
 
 def judge(state: State, node: str = "n1", **site: object) -> Judge:
-    local = {p.key for p in state.cluster.pods.values() if p.node == node}
+    pods = state.cluster.pods.values()
+    local = frozenset(pod.key for pod in pods if pod.node == node)
     return Judge(state.compiled, state.claims, Site(local, **site))  # type: ignore[arg-type]  # its own fields
 
 
