@@ -31,6 +31,38 @@ class Answered(Exception):  # noqa: N818 - an answer, not always an error
         self.code, self.status = code, status
 
 
+class Program:
+    """A program that can be stopped and started; it ends with us at the latest."""
+
+    def __init__(self, path: Path, flags: list[str], directory: Path) -> None:
+        self._command = [str(path), *flags]
+        self._words = directory / f"{path.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Have it run; its words go to a file."""
+        with self._words.open("ab") as words:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no locks
+            )
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
 @dataclass(frozen=True)
 class ControlPlane:
     """A running API server; ``tokens`` by user: only the admin has any right."""
@@ -40,6 +72,8 @@ class ControlPlane:
     tokens: Mapping[str, str]
     authority: Path
     connection: http.client.HTTPSConnection
+    server: Program
+    store: int
 
     @property
     def url(self) -> str:
@@ -93,6 +127,26 @@ class ControlPlane:
             self.connection.close()
             return False
         return True
+
+    def stop(self) -> None:
+        """End the API server; etcd runs on."""
+        self.server.stop()
+        self.connection.close()
+
+    def start(self) -> None:
+        """Have the API server run again, at the same address."""
+        self.server.start()
+        _await(self.ready, self.directory)
+
+    def compact(self) -> None:
+        """Have etcd forget what was before now (etcd's gRPC gateway, /v3/kv)."""
+        store = http.client.HTTPConnection("127.0.0.1", self.store)
+        revision = self.ask("GET", "/api/v1/nodes")["metadata"]["resourceVersion"]
+        body = json.dumps({"revision": revision, "physical": True})
+        store.request("POST", "/v3/kv/compaction", body)
+        response = store.getresponse()
+        assert response.status == http.client.OK, response.read()
+        store.close()
 
     def create(self, manifests: Iterable[Mapping[str, Any]]) -> None:
         """Create objects as a cluster admin would; their status is set after."""
@@ -190,18 +244,21 @@ def control_plane(programs: Path, directory: Path) -> Iterator[ControlPlane]:
         )
     )
     store, peer, port = _free_ports(3)
+    etcd = Program(programs / "etcd", _etcd_flags(directory, store, peer), directory)
+    flags = _server_flags(directory, store, port)
+    server = Program(programs / "kube-apiserver", flags, directory)
     with ExitStack() as running:
-        for name, flags in (
-            ("etcd", _etcd_flags(directory, store, peer)),
-            ("kube-apiserver", _server_flags(directory, store, port)),
-        ):
-            running.enter_context(_started(programs / name, flags, directory))
+        for program in (etcd, server):
+            program.start()
+            running.callback(program.stop)
         authority = directory / "certs" / "apiserver.crt"
         _await(authority.exists, directory)
         trust = ssl.create_default_context(cafile=str(authority))
         connection = http.client.HTTPSConnection("127.0.0.1", port, context=trust)
         running.callback(connection.close)
-        plane = ControlPlane(directory, port, tokens, authority, connection)
+        plane = ControlPlane(
+            directory, port, tokens, authority, connection, server, store
+        )
         _await(plane.ready, directory)
         yield plane
 
@@ -239,28 +296,6 @@ def _server_flags(directory: Path, store: int, port: int) -> list[str]:
         "--authorization-mode=RBAC",
         "--enable-priority-and-fairness=false",
     ]
-
-
-@contextmanager
-def _started(program: Path, flags: list[str], directory: Path) -> Iterator[None]:
-    """Run a program that ends with the block, or with us; its words go to a file."""
-    with (directory / f"{program.name}.log").open("wb") as words:
-        process = subprocess.Popen(
-            [program, *flags],
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no locks
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _end_with_parent() -> None:
