@@ -35,6 +35,7 @@ _COMMANDS = {
     "ruleset": _Entry("Enforce", "Print the nftables ruleset of a node"),
     "lab": _Entry("Enforce", "Try manifests with real packets"),
     "agent": _Entry("Enforce", "Enforce NetworkPolicy on this node"),
+    "doctor": _Entry("Enforce", "Find what is in the way of enforcement here"),
     "version": _Entry("About", "Print the version"),
     "completion": _Entry("About", "Print a completion script for a shell"),
 }
