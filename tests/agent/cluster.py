@@ -29,6 +29,10 @@ class Cluster:
         self._plane = plane
         self._made: dict[Key, Manifest] = {}
 
+    def has(self, key: Key) -> bool:
+        """Whether it has made this object and not removed it."""
+        return key in self._made
+
     def put(self, manifest: Manifest) -> None:
         """Create or update an object, status and all; returns when it is stored."""
         key = key_of(manifest)

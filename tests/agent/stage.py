@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agent.agents import Agent
+from agent.agents import Agent, await_truth
 from agent.cluster import Cluster, namespace, pod_object, policy
 from agent.moments import node_objects
 from agent.nodes import NODES, Forwarder, Nodes, Place, Traffic, place
@@ -84,10 +84,45 @@ class Stage:
         space, _, name = pod.partition("/")
         self.cluster.put(policy(f"{space}/deny-{name}", podSelector=app(name)))
 
+    def deny_now(self, pod: str) -> None:
+        """Make it and wait until no pod of the other node gets in."""
+        self.deny(pod)
+        await_truth(lambda: self.shut(FAR, pod), f"{pod} is shut")
+
     def allow(self, pod: str) -> None:
         """Remove the policy again."""
         space, _, name = pod.partition("/")
         self.cluster.remove(("NetworkPolicy", space, f"deny-{name}"))
+
+
+@dataclass
+class Load:
+    """What came of connections all the time: one way open, one shut."""
+
+    failures: list[str]
+    leaked: int = 0
+    called: int = 0
+    knocked: int = 0
+
+
+@contextmanager
+def load(stage: Stage) -> Iterator[Load]:
+    """Call FAR, who must answer, and knock at SERVER, who must not hear it."""
+    told = Load([])
+    far = stage.traffic(FAR, "serve", str(PORT))
+    shut = stage.traffic(SERVER, "serve", str(PORT))
+    calls = stage.traffic(CLIENT, "calls", first(FAR), str(PORT))
+    knocks = stage.traffic(CLIENT, "knocks", first(SERVER), str(PORT))
+    yield told
+    called, knocked = calls.end(), knocks.end()
+    told.failures, told.called = called["failures"], called["count"]
+    told.leaked, told.knocked = shut.end()["datagrams"], knocked["count"]
+    far.end()
+
+
+def first(name: str) -> str:
+    """Return the IPv4 address of one of the three pods."""
+    return str(PLACES[name].addresses[0])
 
 
 def objects(pods: Mapping[str, Place]) -> list[Mapping[str, Any]]:
