@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.errors import InputError
-from ringfence.lab.plan import OUTSIDE, Site, SiteKind
+from ringfence.lab.plan import OUTSIDE, Cni, Site, SiteKind
 from ringfence.lab.topology import plan_topology
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import InternetEnd, IPAddress, NodeEnd, PodEnd
@@ -143,6 +143,21 @@ def test_a_gateway_is_no_address_that_somebody_asks_for() -> None:
     plan = plan_topology(cluster(pod("a")), outside=[asked]).plan
     assert asked not in plan.gateways
     assert plan.families == {4}
+
+
+def test_on_a_bridge_are_just_the_addresses_of_its_nodes_pods() -> None:
+    pods = [pod(f"p{n}", "", f"10.0.0.{n}", node="n1") for n in range(4, 8)]
+    far = pod("far", "", "10.0.0.8", node="n2")
+    plan = plan_topology(cluster(*pods, far), cni=Cni.BRIDGE).plan
+    assert plan.bridges["n1"].networks == (ip_network("10.0.0.4/30"),)
+    assert plan.bridges["n2"].networks == (ip_network("10.0.0.8/32"),)
+
+
+def test_a_bridges_gateway_is_no_address_of_anybody_else() -> None:
+    taken = ip_address("169.254.1.2")
+    plan = plan_topology(cluster(pod("a")), outside=[taken], cni=Cni.BRIDGE).plan
+    (gateway,) = plan.bridges["node-1"].gateways
+    assert gateway not in (taken, *plan.gateways)
 
 
 @given(st.integers(1, 5), st.lists(st.booleans(), max_size=8))
