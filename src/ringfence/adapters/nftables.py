@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from typing import Self
 
 from ringfence.adapters.netlink import NETLINK_NETFILTER
@@ -36,6 +37,7 @@ _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h
 _SEND_OVERHEAD = 4096  # what the kernel wants free besides the message
 _RECEIVE_BUFFER = 1 << 21  # the refusals of some thousand operations at once
 _DATAGRAM = 1 << 17  # a dump fills at most 32 KiB (NLMSG_GOODSIZE), an answer less
+_GROWING_S = 0.005  # a hash table of 100,000 grows in a few of these
 _TRIES = 20  # of a dump that other writers interrupt; each takes milliseconds
 
 
@@ -121,7 +123,6 @@ class Nftables:
         if head is None:
             return None
         sets = self._dump(requests.dump(Message.GETSET, name))
-        names = map(requests.set_name, sets)
         return decode_table(
             name,
             Dumps(
@@ -129,7 +130,7 @@ class Nftables:
                 tuple(self._dump(requests.dump(Message.GETCHAIN, name))),
                 tuple(self._dump(requests.dump(Message.GETRULE, name))),
                 tuple(sets),
-                {of: self._dump(requests.dump_elements(name, of)) for of in names},
+                {requests.set_name(of): self._elements(name, of) for of in sets},
                 tuple(self._dump(requests.dump(Message.GETOBJ, name))),
                 tuple(self._dump(requests.dump(Message.GETFLOWTABLE, name))),
             ),
@@ -216,6 +217,22 @@ class Nftables:
                         found = answer.errno, answer.number, requests.said(answer)
                     elif found is None:
                         return 0, last, ""
+
+    def _elements(self, table: str, of: bytes) -> list[bytes]:
+        """Return the messages with a set's elements.
+
+        A hash table that grows in the background, as it does after many were added,
+        may leave out some or list some twice.
+        """
+        request = requests.dump_elements(table, requests.set_name(of))
+        bodies = self._dump(request)
+        wanted = requests.size_said(of)
+        for _ in range(_TRIES if wanted is not None else 0):
+            if requests.size_listed(bodies) == wanted:
+                break
+            time.sleep(_GROWING_S)
+            bodies = self._dump(request)
+        return bodies
 
     def _ask(self, request: bytes) -> list[Answer]:
         self._send(request)

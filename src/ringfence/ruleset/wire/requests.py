@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from ringfence.ruleset.wire.attributes import (
     attributes,
     message,
     number,
+    pairs,
     string,
     word,
     words,
@@ -93,6 +94,22 @@ def dump_counters(table: str) -> bytes:
 def set_name(body: bytes) -> str:
     """Return the name in a dumped set."""
     return words(attributes(body).get(linux.SET_NAME))
+
+
+def size_said(body: bytes) -> int | None:
+    """Return how many elements a dumped set has; None: the kernel does not say.
+
+    Linux 6.16 and later do. Of trees of starts and ends it is another number.
+    """
+    found = attributes(body)
+    is_tree = number(found.get(linux.SET_FLAGS)) & linux.SET_INTERVAL
+    count = found.get(linux.SET_COUNT)
+    return None if is_tree or count is None else number(count)
+
+
+def size_listed(bodies: Iterable[bytes]) -> int:
+    """Return how many elements are in messages of a dump."""
+    return sum(len(pairs(attributes(body).get(linux.ELEMENTS, b""))) for body in bodies)
 
 
 def generation(body: bytes) -> int:
