@@ -1,0 +1,117 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.errors import RingfenceBug
+from ringfence.model.flow import PORT_PROTOCOLS, Protocol
+from ringfence.ruleset.ir import (
+    Count,
+    Dispatch,
+    FamilyIs,
+    Field,
+    Final,
+    Foreign,
+    FromThisNode,
+    Limit,
+    Log,
+    Lookup,
+    Match,
+    NftRule,
+    NotOpening,
+    PortIs,
+    ProtocolIs,
+    State,
+    StateIs,
+    Statement,
+)
+from ringfence.ruleset.wire import linux
+from ringfence.ruleset.wire.attributes import attribute, pairs
+from ringfence.ruleset.wire.expressions import program
+from ringfence.ruleset.wire.normal import normal_rule
+from ringfence.ruleset.wire.programs import Memory, rule_of
+from ringfence.sets.interval import Interval
+
+PROTOCOLS = st.sampled_from(PORT_PROTOCOLS)
+PORTS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(
+    lambda ends: Interval(min(ends), max(ends))
+)
+BY_VERSION = (
+    (Field.SOURCE4, Field.DESTINATION4, Field.PROTOCOL, Field.PORT),
+    (Field.SOURCE6, Field.DESTINATION6, Field.PROTOCOL, Field.PORT),
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> NftRule:
+    """Return a rule that nft could write: of one IP version, of one protocol."""
+    version = draw(st.sampled_from([4, 6]))
+    fields = st.lists(
+        st.sampled_from(BY_VERSION[version == 6]), min_size=1, max_size=3, unique=True
+    )
+    states = st.lists(st.sampled_from(State), min_size=1, max_size=4, unique=True)
+    protocol = draw(PROTOCOLS)
+    matches: list[st.SearchStrategy[Match]] = [
+        st.builds(Lookup, fields.map(tuple), st.sampled_from("ab"), st.booleans()),
+        st.builds(StateIs, states.map(tuple)),
+        st.just(FamilyIs(version)),
+        st.just(FromThisNode()),
+        st.just(ProtocolIs(protocol)),
+        st.builds(PortIs, st.just(protocol), PORTS),
+    ]
+    if protocol is Protocol.TCP:
+        matches.append(st.just(NotOpening()))
+    one_each = draw(st.lists(st.sampled_from(range(len(matches))), unique=True))
+    endings: list[tuple[Statement, ...]] = [
+        (Count("c"), Final.ACCEPT),
+        (Limit(10, 20), Log("rf:D:in:a/b", 100, 64)),
+        (Final.DROP,),
+        (Dispatch(BY_VERSION[version == 6][0], "in"),),
+    ]
+    statements = draw(st.sampled_from(endings))
+    comment = draw(st.sampled_from(["", "ingress[0]"]))
+    return NftRule(tuple(draw(matches[i]) for i in one_each), statements, comment)
+
+
+@given(rules())
+def test_a_rule_is_read_back_from_its_program(rule: NftRule) -> None:
+    wanted = normal_rule(rule)
+    assert rule_of(program(wanted), rule.comment, {}) == wanted
+    # Which of several checks of one protocol comes first leaves no trace.
+    assert rule_of(program(rule), rule.comment, {}) == wanted
+
+
+def test_a_reset_is_of_tcp() -> None:
+    reset = NftRule((), (Final.RESET,))
+    assert program(reset) == program(
+        NftRule((ProtocolIs(Protocol.TCP),), (Final.RESET,))
+    )
+    assert rule_of(program(reset), "", {}) == reset
+
+
+def test_discovery_is_read_back_by_its_type() -> None:
+    rule = NftRule((Lookup((Field.ICMPV6,), "nd"),), (Final.ACCEPT,))
+    assert rule_of(program(rule), "", {}) == rule
+
+
+@given(rules(), st.data())
+def test_a_program_with_a_part_missing_is_never_the_same_rule(
+    rule: NftRule, data: st.DataObject
+) -> None:
+    whole = program(normal_rule(rule))
+    size = len(pairs(whole))
+    cut = data.draw(st.integers(0, size - 1))
+    parts = [attribute(linux.LIST_ELEMENT, value) for _, value in pairs(whole)]
+    rest = b"".join(part for index, part in enumerate(parts) if index != cut)
+    assert rule_of(rest, rule.comment, {}) != normal_rule(rule)
+
+
+def test_a_foreign_rule_is_never_made() -> None:
+    with pytest.raises(RingfenceBug):
+        program(NftRule((Foreign("meta, cmp"),), ()))
+
+
+def test_memory_holds_each_form_once() -> None:
+    memory: Memory = {}
+    rule = NftRule((), (Final.DROP,))
+    assert rule_of(program(rule), "", memory) == rule_of(program(rule), "", memory)
+    assert list(memory.values()) == [Final.DROP]
