@@ -23,8 +23,8 @@ def read_nft(text: str) -> Ruleset:
     """
     try:
         entries = json.loads(text)["nftables"]
-    except (TypeError, KeyError) as error:
-        raise ValueError(str(error)) from None
+    except (TypeError, KeyError, ValueError):
+        raise ValueError("nft printed no ruleset in JSON") from None
     kinds: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         for kind, body in entry.items():
@@ -103,8 +103,8 @@ def read_links(text: str) -> tuple[tuple[Link, ...], tuple[Program, ...]]:
             if "xdp" in one:
                 program = one["xdp"].get("prog", {})
                 programs.append(Program(name, "xdp", program.get("name", "")))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(str(error)) from None
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise ValueError("ip printed no links in JSON") from None
     return tuple(links), tuple(programs)
 
 
