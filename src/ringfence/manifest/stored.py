@@ -65,13 +65,15 @@ def decode_stored(kind: str, value: Mapping[str, Any]) -> Stored:
     """
     meta = value.get("metadata") or {}
     key = stored_key(kind, meta)
-    stored = _ordinary_pod(value, key) if kind == "Pod" else None
-    stored = stored or _read(kind, key, value)
-    return stored._replace(
-        uid=str(meta.get("uid", "")),
-        version=str(meta.get("resourceVersion", "")),
-        terminating=bool(meta.get("deletionTimestamp")),
-    )
+    uid, version = str(meta.get("uid", "")), str(meta.get("resourceVersion", ""))
+    terminating = bool(meta.get("deletionTimestamp"))
+    if isinstance(key, ObjectKey) and kind == "Pod":
+        # Nearly all pods are ordinary ones, of which nothing has to be told.
+        pod = quick_pod(value, key)
+        if pod is not None:
+            return Stored(kind, key, pod, uid, version, (), terminating)
+    stored = _read(kind, key, value)
+    return stored._replace(uid=uid, version=version, terminating=terminating)
 
 
 def stored_key(kind: str, meta: Mapping[str, Any]) -> ObjectKey | str:
@@ -81,12 +83,6 @@ def stored_key(kind: str, meta: Mapping[str, Any]) -> ObjectKey | str:
         return name
     # Few namespaces name many objects: the text of each is kept once.
     return ObjectKey(intern(str(meta.get("namespace", ""))), name)
-
-
-def _ordinary_pod(value: Mapping[str, Any], key: ObjectKey | str) -> Stored | None:
-    """Return a pod as nearly all are: nothing is made for it but the pod."""
-    pod = quick_pod(value, ObjectKey(*key))
-    return None if pod is None else Stored("Pod", key, pod)
 
 
 def _read(kind: str, key: ObjectKey | str, value: Mapping[str, Any]) -> Stored:
