@@ -19,6 +19,8 @@ PURE = (
     "analysis",
     "ruleset",
     "report",
+    "deploy",
+    "doctor",
     "lab/addressing.py",
     "lab/packets.py",
     "lab/plan.py",
