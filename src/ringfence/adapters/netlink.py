@@ -31,11 +31,13 @@ _NLMSGERR_ATTR_MSG = 1
 _ACK_TLVS = 0x200
 
 _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWNEIGH = 16, 20, 24, 28
+_RTM_SETLINK = 19
 _CT_DELETE = (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
 
 _IFF_UP = 1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 10, 18
-_IFLA_NET_NS_FD = 28
+_IFLA_PROTINFO, _IFLA_NET_NS_FD = 12, 28
+_AF_BRIDGE, _IFLA_BRPORT_MODE, _NLA_F_NESTED = 7, 4, 0x8000
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
@@ -186,10 +188,25 @@ def neighbour(index: int, value: IPAddress, mac: bytes) -> Message:
     return Message(_RTM_NEWNEIGH, _CREATE, body, f"pin neighbour {value}")
 
 
-def undo(message: Message) -> Message:
-    """Take back what a message made; a link takes its routes and neighbours along."""
+def hairpin(index: int) -> Message:
+    """Let a bridge send frames back to the port that they came from.
+
+    So a pod reaches itself through its Service's address.
+    """
+    mode = _attribute(_IFLA_BRPORT_MODE, b"\1")
+    body = _LINK.pack(_AF_BRIDGE, 0, index, 0, 0)
+    body += _attribute(_IFLA_PROTINFO | _NLA_F_NESTED, mode)
+    return Message(_RTM_SETLINK, 0, body, f"set hairpin mode of link {index}")
+
+
+def undo(messages: Sequence[Message]) -> list[Message]:
+    """Take back what messages made, the last first; what they only set goes along."""
     # Every RTM_NEW... is followed by its RTM_DEL... (linux/rtnetlink.h).
-    return Message(message.type + 1, 0, message.body, f"undo: {message.what}")
+    return [
+        Message(made.type + 1, 0, made.body, f"undo: {made.what}")
+        for made in reversed(messages)
+        if made.flags & _CREATE
+    ]
 
 
 def forget_connections() -> Message:

@@ -186,7 +186,7 @@ class Fabric:
     def _remove(self, site: Site) -> None:
         """Take back all that was made for a site, at once, in the other order."""
         for netlink, messages in reversed(self._made.pop(site)):
-            netlink.request(undo(message) for message in reversed(messages))
+            netlink.request(undo(messages))
         self._sites.pop(site).close()
 
     def _router(self, site: Site | None) -> _Router:

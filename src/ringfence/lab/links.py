@@ -15,6 +15,7 @@ from ringfence.adapters.netlink import (
     Message,
     address,
     bridge,
+    hairpin,
     link_up,
     neighbour,
     route,
@@ -77,6 +78,7 @@ def plugged(
     # no neighbour remembers a wrong one.
     mac = b"\x02\x01" + addresses[0].packed[-_HOST_BYTES:]
     down = [veth(_upper(number), LinkEnd("eth0", UPLINK, mac), namespace, BRIDGE)]
+    down.append(hairpin(number))
     down += [neighbour(BRIDGE, value, mac) for value in addresses]
     down += [route(BRIDGE, None, value) for value in addresses]
     near = {value.version for value in addresses}
