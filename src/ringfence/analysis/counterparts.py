@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.classes import Outside
@@ -55,17 +55,18 @@ Classes: TypeAlias = tuple[int | None, int | None]
 
 
 def joints(base: Side, head: Side) -> tuple[Joint, ...]:
-    """Return the ends of both clusters, pods first, each by its class in either."""
+    """Return the ends of both clusters, numbered as the base's classes are."""
     found: list[Joint] = []
     for (one, other), pods in _joint_pods(base, head).items():
         here = [key for key, where in pods if where != "base"]
         gone = [key for key, where in pods if where != "head"]
         size = max(len(here), len(gone))
         shown = tuple(sorted(here or gone))
-        found.append(Joint(len(found), one, other, size, shown))
+        found.append(Joint(0, one, other, size, shown))
     for (one, other), networks in _joint_addresses(base, head).items():
-        found.append(Joint(len(found), one, other, 1, networks=networks))
-    return tuple(found)
+        found.append(Joint(0, one, other, 1, networks=networks))
+    found.sort(key=lambda joint: (joint.base is None, joint.base or 0, joint.head or 0))
+    return tuple(replace(joint, number=number) for number, joint in enumerate(found))
 
 
 def workload_of(cluster: Cluster, pod: Pod) -> Owner | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from ringfence.analysis.causes import RANK, Causes, Inquiry
@@ -15,13 +16,16 @@ from ringfence.analysis.ends import NamedEnd, Names
 from ringfence.analysis.facts import Facts
 from ringfence.analysis.rectangles import bits, rectangles
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reachability import Reach, Reachability, Row
+from ringfence.engine.reachability import Reach, Reachability
 from ringfence.model.flow import Direction
 from ringfence.model.verdict import Outcome
 from ringfence.sets.conns import NOTHING, ConnSet
 
 MOST_ASKED = 64
 """How many pairs of a group are asked for their causes; the group shares them."""
+
+MOST_KEPT = 1_000
+"""How many masks of classes are remembered with their joints."""
 
 NOWHERE = Reach(NOTHING, NOTHING)
 
@@ -105,13 +109,13 @@ class _Comparison:
         self._names = Names(base, head, self._joints)
         facts = Facts(base, head, self._names)
         self._inquiry = Inquiry(base, head, facts)
-        self._facts = [facts.chief(joint) for joint in self._joints]
+        self._chief = cache(facts.chief)
         self._pods = sum(1 << j.number for j in self._joints if not j.networks)
         self._everyone = (1 << len(self._joints)) - 1
         self._void = [self._void_of(joint) for joint in self._joints]
-        self._masks = (
-            _masks((j.base for j in self._joints), base),
-            _masks((j.head for j in self._joints), head),
+        self._spread = (
+            _Spread([j.base for j in self._joints], len(base.reachability.classes)),
+            _Spread([j.head for j in self._joints], len(head.reachability.classes)),
         )
 
     def __call__(self) -> Difference:
@@ -147,6 +151,8 @@ class _Comparison:
             for index, number in enumerate((joint.base, joint.head))
         )
         steps: dict[Step, int] = defaultdict(int)
+        if before == after:
+            return steps
         for one, here in before.items():
             for other, there in after.items():
                 if here & there and one != other:
@@ -159,13 +165,11 @@ class _Comparison:
         found: dict[Reach, int] = defaultdict(int)
         rest = among
         reachability = self._sides[index].reachability
-        row: Row = {} if number is None else reachability.row(number)
-        for conns, targets in row.items():
-            mask = 0
-            for target in targets:
-                mask |= self._masks[index][target]
-            found[reachability.reach(conns)] |= mask & among
-            rest &= ~mask
+        row = {} if number is None else reachability.masks(number)
+        for conns, classes in row.items():
+            there = self._spread[index].joints(classes) & among
+            found[reachability.reach(conns)] |= there
+            rest &= ~there
         found[NOWHERE] |= rest
         return found
 
@@ -198,7 +202,7 @@ class _Comparison:
 
     def _key(self, direction: Direction, number: int) -> object:
         touched = self._inquiry.touched(direction, self._joints[number])
-        return touched, self._facts[number]
+        return touched, self._chief(self._joints[number])
 
     def _causes(self, step: Step, group: Group) -> Causes:
         """Return the causes of a group: those of pairs spread over it, joined."""
@@ -234,13 +238,28 @@ class _Comparison:
         return self._names.named((self._joints[end] for end in ends), spare)
 
 
-def _masks(numbers: Iterator[int | None], side: Side) -> list[int]:
-    """Return the joints that each class of a cluster falls into, as masks."""
-    masks = [0] * len(side.reachability.classes)
-    for joint, number in enumerate(numbers):
-        if number is not None:
-            masks[number] |= 1 << joint
-    return masks
+class _Spread:
+    """From the classes of one cluster to the joints that they fall into, as masks."""
+
+    def __init__(self, numbers: list[int | None], classes: int) -> None:
+        self._same = numbers == list(range(classes))
+        # Digits are written from the highest number down; the first is always 0.
+        places = (0 if n is None else classes - n for n in reversed(numbers))
+        self._width = classes + 1
+        self._pick = itemgetter(*places) if numbers else lambda _: "0"
+        self._kept: dict[int, int] = {}
+
+    def joints(self, classes: int) -> int:
+        """Return the joints of some classes; rows have many masks in common."""
+        if self._same:
+            return classes
+        found = self._kept.get(classes)
+        if found is None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            digits = "".join(self._pick(f"{classes:0{self._width}b}"))
+            found = self._kept[classes] = int(digits, 2)
+        return found
 
 
 @cache
