@@ -19,7 +19,7 @@ from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import METADATA_NAME, Namespace, Node, Pod
-from ringfence.ruleset.owners import owners
+from ringfence.ruleset.owners import claims_of
 
 Module = Callable[[str], Any]
 LABEL_SETS: tuple[dict[str, str], ...] = (
@@ -167,7 +167,7 @@ class Followed:
         mine = self.state.compiled
         names = ("cluster", "subjects", "policy_sets", "members", "families")
         wrong = [name for name in names if getattr(mine, name) != getattr(right, name)]
-        if self.state.claims != owners(right).claims:
+        if self.state.claims != claims_of(right.cluster):
             wrong.append("claims")
         if self._make(right.cluster).compiled != right:
             wrong.append("built from nothing")
@@ -230,7 +230,7 @@ def facts_of_difference(old: Any, new: Any) -> dict[str, object]:
         "claims": {
             (address, before or (), after or ())
             for address, (before, after) in _pairs(
-                owners(old).claims, owners(new).claims
+                claims_of(old.cluster), claims_of(new.cluster)
             ).items()
         },
         "families": None if old.families == new.families else new.families,
@@ -263,7 +263,7 @@ def _members(old: Any, new: Any, peer: Any) -> list[tuple[frozenset[Any], ...]]:
 
 
 def _addresses(compiled: Any, pods: frozenset[ObjectKey]) -> frozenset[IPAddress]:
-    claims = owners(compiled).claims
+    claims = claims_of(compiled.cluster)
     return frozenset(a for a, of in claims.items() if set(of) <= pods)
 
 

@@ -31,6 +31,8 @@ from ringfence.ruleset.naming import (
     PolicyId,
     PolicySetId,
     PortsId,
+    SampledId,
+    UnknownId,
 )
 from ringfence.ruleset.omissions import Omission
 from ringfence.ruleset.owners import live_pods
@@ -52,6 +54,8 @@ KINDS: dict[type[Identity], str] = {
     NamedPortsId: "namedPorts",
     PortsId: "ports",
     ContestedId: "contested",
+    UnknownId: "unknown",
+    SampledId: "sampled",
 }
 
 

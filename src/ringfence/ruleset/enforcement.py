@@ -14,9 +14,9 @@ class Enforcement:
 
     ``audit``: denials are counted and logged, not made; ``exceptions`` are the
     namespaces in which it is the other way round. ``guarded``: networks of the
-    node's pods of which an address without programmed state passes nothing; empty:
-    unknown addresses pass. ``samples``: how many new allowed connections a second
-    are logged.
+    node's pods in which an address that no live pod and no node claims passes
+    nothing; empty: unknown addresses pass. ``samples``: how many new allowed
+    connections a second and a direction are logged; 0: none.
     """
 
     audit: bool = False

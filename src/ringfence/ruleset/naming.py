@@ -12,8 +12,9 @@ import re
 from base64 import b32encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha256
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.compiled import PeerSelector
 from ringfence.errors import RingfenceBug
@@ -48,16 +49,27 @@ word between two underscores, so the text can be read back from left to right.""
 
 TEXTS = {word: text for text, word in WORDS.items()}
 
-_PIECE = re.compile(
-    "|".join(re.escape(text) for text in sorted(WORDS, key=len, reverse=True))
-    + r"|[A-Za-z0-9.\-/]|.",
-    re.DOTALL,
-)
+_WORDS = "|".join(re.escape(text) for text in sorted(WORDS, key=len, reverse=True))
+_PIECE = re.compile(_WORDS + r"|[A-Za-z0-9.\-/]|.", re.DOTALL)
+_ESCAPED = re.compile(_WORDS + r"|[^A-Za-z0-9.\-/]")
 _ESCAPE = re.compile(r"__|_[a-z0-9]+_|[A-Za-z0-9.\-/]")
 _DIGEST = re.compile(rf"_h[a-z2-7]{{{DIGEST_LENGTH}}}$")
 _PLAIN = re.compile(r"[A-Za-z0-9.\-/]")
+_PREFIX = re.compile(r"rf:([DSA]):(in|out):(.+)", re.DOTALL)
 
 DIRECTION_WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
+DIRECTIONS = {word: direction for direction, word in DIRECTION_WORDS.items()}
+
+COUNTER_HEADS = frozenset({"allow", "deny", "cut", "would"})
+"""How the names of counters begin, and no other names."""
+
+
+class LogKind(Enum):
+    """What a logged packet met, as the letter in its log prefix."""
+
+    DENIED = "D"
+    STAGED = "S"
+    SAMPLED = "A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +162,45 @@ class PortsId:
 
 @dataclass(frozen=True, slots=True)
 class ContestedId:
-    """Addresses that several live objects claim, whose isolation differs."""
+    """Addresses that several live objects claim, whose isolation differs.
+
+    ``audited``: all of the claimants are in namespaces whose denials pass.
+    """
+
+    direction: Direction
+    audited: bool = False
+
+    def __str__(self) -> str:
+        """Render as ``contested``: no policy-set's text lacks a namespace."""
+        return "contested-audited" if self.audited else "contested"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownId:
+    """Guarded addresses that no live object claims, in one direction."""
 
     direction: Direction
 
     def __str__(self) -> str:
-        """Render as ``contested``: no policy-set's text lacks a namespace."""
-        return "contested"
+        """Render as ``unknown``."""
+        return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledId:
+    """New connections of the node's pods that pass, in one direction."""
+
+    direction: Direction
+
+    def __str__(self) -> str:
+        """Render as ``sampled``."""
+        return "sampled"
 
 
 SetId: TypeAlias = PodPeersId | BlocksId | NamedPortsId | PortsId
 ChainId: TypeAlias = PolicySetId | ContestedId
-Identity: TypeAlias = ChainId | PolicyId | SetId
+Denier: TypeAlias = ChainId | UnknownId
+Identity: TypeAlias = Denier | SampledId | PolicyId | SetId
 
 
 class Register:
@@ -178,8 +217,13 @@ class Register:
         return name
 
 
-def chain_name(of: ChainId) -> str:
-    """Return the chain of a policy-set, or that of contested addresses."""
+def is_counter(name: str) -> bool:
+    """Whether a name of a table is that of a counter."""
+    return name.partition("/")[0] in COUNTER_HEADS
+
+
+def chain_name(of: Denier) -> str:
+    """Return the chain of a policy-set, or of addresses that none is sure of."""
     return f"{DIRECTION_WORDS[of.direction]}/{label(str(of))}"
 
 
@@ -202,9 +246,14 @@ def allow_counter(of: PolicyId) -> str:
     return f"allow/{DIRECTION_WORDS[of.direction]}/{label(str(of))}"
 
 
-def deny_counter(of: ChainId) -> str:
-    """Return the counter of packets that a policy-set drops."""
+def deny_counter(of: Denier) -> str:
+    """Return the counter of packets that a chain drops."""
     return f"deny/{chain_name(of)}"
+
+
+def would_counter(of: ChainId) -> str:
+    """Return the counter of packets that a chain would drop, were it enforced."""
+    return f"would/{chain_name(of)}"
 
 
 def cut_counter(of: PolicySetId) -> str:
@@ -212,9 +261,29 @@ def cut_counter(of: PolicySetId) -> str:
     return f"cut/{chain_name(of)}"
 
 
-def log_prefix(of: ChainId) -> str:
-    """Return the nflog prefix of a policy-set's denials, at most 127 bytes."""
-    return f"rf:D:{DIRECTION_WORDS[of.direction]}:{label(str(of))}"
+def log_prefix(of: Denier | SampledId, what: LogKind = LogKind.DENIED) -> str:
+    """Return the nflog prefix of what a chain logs, at most 127 bytes."""
+    return f"rf:{what.value}:{DIRECTION_WORDS[of.direction]}:{label(str(of))}"
+
+
+class Prefix(NamedTuple):
+    """What a log prefix says; ``text`` is None where only its digest is left."""
+
+    what: LogKind
+    direction: Direction
+    text: str | None
+
+
+def read_prefix(prefix: str) -> Prefix | None:
+    """Return what ``log_prefix`` wrote, None for a prefix that it cannot have."""
+    found = _PREFIX.fullmatch(prefix)
+    if found is None:
+        return None
+    what, word, name = found.groups()
+    try:
+        return Prefix(LogKind(what), DIRECTIONS[word], text_of(name))
+    except RingfenceBug:
+        return None
 
 
 def label(text: str) -> str:
@@ -223,10 +292,10 @@ def label(text: str) -> str:
     Injective: an escape is closed by an underscore, the digest's ``_h`` never is,
     and digests of 100 bits do not meet.
     """
-    pieces = [_escape(piece) for piece in _PIECE.findall(text)]
-    whole = "".join(pieces)
+    whole = _ESCAPED.sub(lambda found: _escape(found[0]), text)
     if len(whole) <= LABEL_LIMIT:
         return whole
+    pieces = (_escape(piece) for piece in _PIECE.findall(text))
     digest = b32encode(sha256(text.encode()).digest()).decode().lower()[:DIGEST_LENGTH]
     tail = f"_h{digest}"
     return _fit(pieces, LABEL_LIMIT - len(tail)) + tail

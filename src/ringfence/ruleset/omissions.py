@@ -9,7 +9,7 @@ from ringfence.engine.compiled import Compiled, PeerSelector, PolicySet
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.ruleset.naming import Identity, NamedPortsId, PodPeersId
-from ringfence.ruleset.owners import Owners, live_pods
+from ringfence.ruleset.owners import Claims, live_pods
 
 
 class Scope(NamedTuple):
@@ -36,7 +36,7 @@ class Omission(NamedTuple):
 
 
 def omissions(
-    compiled: Compiled, claims: Owners, scope: Scope, used: Iterable[Identity]
+    compiled: Compiled, claims: Claims, scope: Scope, used: Iterable[Identity]
 ) -> tuple[Omission, ...]:
     """Return what certain facts do not decide, sorted; all of it stays closed."""
     found = set(_unreachable(compiled, scope))
@@ -75,8 +75,8 @@ def _addressless(pod: ObjectKey) -> Omission:
     return Omission(f"pod {pod}", "no address is known, so it is in no map and set")
 
 
-def _contested(claims: Owners) -> Iterator[Omission]:
-    for address, claimants in claims.claims.items():
+def _contested(claims: Claims) -> Iterator[Omission]:
+    for address, claimants in claims.items():
         if len(claimants) > 1:
             names = " and ".join(str(of or "a node") for of in claimants)
             yield Omission(

@@ -9,12 +9,14 @@ from itertools import product
 from ringfence.engine.compiled import CompiledRule, PeerSelector, PolicySet
 from ringfence.model.flow import PORT_PROTOCOLS, Direction, Protocol
 from ringfence.model.netpol import IPBlock, PolicyPort
+from ringfence.ruleset.enforcement import ENFORCE, Enforcement
 from ringfence.ruleset.ir import (
     Chain,
     Count,
     FamilyIs,
     Field,
     Final,
+    Hook,
     Limit,
     Log,
     Lookup,
@@ -30,6 +32,8 @@ from ringfence.ruleset.naming import (
     BlocksId,
     ChainId,
     ContestedId,
+    Denier,
+    LogKind,
     NamedPortsId,
     PodPeersId,
     PolicyId,
@@ -43,6 +47,7 @@ from ringfence.ruleset.naming import (
     deny_counter,
     log_prefix,
     set_name,
+    would_counter,
 )
 from ringfence.sets.cidr import carve, everything
 from ringfence.sets.interval import Interval, Intervals, union
@@ -75,12 +80,15 @@ def policy_set_id(policy_set: PolicySet) -> PolicySetId:
 
 
 def policy_chain(
-    policy_set: PolicySet, families: Iterable[int], register: Register
+    policy_set: PolicySet,
+    families: Iterable[int],
+    register: Register,
+    enforcement: Enforcement = ENFORCE,
 ) -> Chain:
     """Return a policy-set's chain: what its rules allow, then the denial.
 
-    The rules depend on the policies and the families only, never on which pods
-    exist: pods come and go as elements of sets.
+    The rules depend on the policies, the families and the enforcement only, never
+    on which pods exist: pods come and go as elements of sets.
     """
     of = policy_set_id(policy_set)
     name = register.enter(chain_name(of), of)
@@ -93,14 +101,15 @@ def policy_chain(
         for rule in policy_set.rules
         for matches in _alternatives(rule, families, register)
     ]
-    return Chain(name, (*allows, *_denial(of, register)), comment=comment)
+    tail = _denial(of, register, enforcement)
+    return Chain(name, (*allows, *tail), comment=comment)
 
 
-def contested_chain(direction: Direction, register: Register) -> Chain:
+def contested_chain(of: ContestedId, register: Register) -> Chain:
     """Return the chain for addresses whose claimants are isolated differently."""
-    of = ContestedId(direction)
     name = register.enter(chain_name(of), of)
-    return Chain(name, _drop(of, register), comment="addresses with several owners")
+    rules = _staged(of, register) if of.audited else denied(of, register)
+    return Chain(name, rules, comment="addresses with several owners")
 
 
 def comment_of(text: str) -> str:
@@ -119,25 +128,48 @@ def _allow(
     return NftRule(matches, (Count(counter), Final.ACCEPT), comment)
 
 
-def _denial(of: PolicySetId, register: Register) -> tuple[NftRule, ...]:
+def _denial(
+    of: PolicySetId, register: Register, enforcement: Enforcement
+) -> tuple[NftRule, ...]:
     """Return the tail: cut what was allowed once, then count, log and drop."""
+    # A policy-set's policies stand in the namespace of the pods that they isolate.
+    if enforcement.audits(of.policies[0].namespace):
+        return _staged(of, register)
+    if enforcement.hook is not Hook.FORWARD:
+        return denied(of, register)  # the kernel takes `reject` on forward only
     counter = register.enter(cut_counter(of), of)
     cut = NftRule(
         (NotOpening(), StateIs((State.INVALID, State.NEW))),
         (Count(counter), Final.RESET),
         "mid-stream: a flow that was cut",
     )
-    return (cut, *_drop(of, register))
+    return (cut, *denied(of, register))
 
 
-def _drop(of: ChainId, register: Register) -> tuple[NftRule, ...]:
+def _staged(of: ChainId, register: Register) -> tuple[NftRule, ...]:
+    """Return the tail that only tells what would be dropped."""
+    counter = register.enter(would_counter(of), of)
+    prefix = register.enter(log_prefix(of, LogKind.STAGED), of)
+    return _tail((), counter, prefix, Final.ACCEPT)
+
+
+def denied(
+    of: Denier, register: Register, matches: tuple[Match, ...] = ()
+) -> tuple[NftRule, ...]:
+    """Return the rules that count, log and drop what matches."""
     counter = register.enter(deny_counter(of), of)
     prefix = register.enter(log_prefix(of), of)
+    return _tail(matches, counter, prefix, Final.DROP)
+
+
+def _tail(
+    matches: tuple[Match, ...], counter: str, prefix: str, verdict: Final
+) -> tuple[NftRule, ...]:
     return (
-        NftRule((), (Count(counter),)),
-        # A limit ends its rule, so the drop has to be a rule of its own.
-        NftRule((), (LOG_LIMIT, Log(prefix, LOG_GROUP, LOG_BYTES))),
-        NftRule((), (Final.DROP,)),
+        NftRule(matches, (Count(counter),)),
+        # A limit ends its rule, so the verdict has to be a rule of its own.
+        NftRule(matches, (LOG_LIMIT, Log(prefix, LOG_GROUP, LOG_BYTES))),
+        NftRule(matches, (verdict,)),
     )
 
 
