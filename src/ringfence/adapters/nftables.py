@@ -214,7 +214,7 @@ class Nftables:
             for answer in requests.answers(data):
                 if answer.type == ERROR and (answer.errno or answer.number == last):
                     if answer.errno and (found is None or not found[0]):
-                        found = answer.errno, answer.number, requests.said(answer)
+                        found = answer.errno, answer.number, requests.complaint(answer)
                     elif found is None:
                         return 0, last, ""
 
@@ -265,6 +265,6 @@ class Nftables:
 
 def _check(answer: Answer) -> None:
     if answer.type == ERROR and answer.errno:
-        words = requests.said(answer)
+        words = requests.complaint(answer)
         reason = os.strerror(answer.errno) + (f" ({words})" if words else "")
         raise KernelError(f"nf_tables refused to answer: {reason}")

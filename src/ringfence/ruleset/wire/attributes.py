@@ -29,6 +29,9 @@ LARGEST = 0xFFFF
 NESTED = 0x8000
 _TYPE_MASK = 0x3FFF
 _HEAD = Struct("=HH")
+_head = _HEAD.pack  # bound once: a cold load makes some hundred thousand
+_cut = _HEAD.unpack_from
+_PADS = (b"", b"\0\0\0", b"\0\0", b"\0")
 _INET = bytes((1, 0, 0, 0))  # NFPROTO_INET, NFNETLINK_V0, no resource
 
 
@@ -42,19 +45,19 @@ def message(kind: int, flags: int, number: int, attributes_: bytes) -> bytes:
 
 def attribute(kind: int, value: bytes) -> bytes:
     """Return an attribute, padded to the next word."""
-    size = _HEAD.size + len(value)
-    return _HEAD.pack(size, kind) + value + b"\0" * (-size % 4)
+    size = 4 + len(value)
+    return _head(size, kind) + value + _PADS[size & 3]
 
 
 def nested(kind: int, *parts: bytes) -> bytes:
     """Return an attribute that holds attributes."""
     inside = b"".join(parts)
-    return _HEAD.pack(_HEAD.size + len(inside), kind | NESTED) + inside
+    return _head(4 + len(inside), kind | NESTED) + inside
 
 
 def word(kind: int, value: int) -> bytes:
     """Return an attribute of 32 bits."""
-    return attribute(kind, value.to_bytes(4, "big"))
+    return _head(8, kind) + value.to_bytes(4, "big")
 
 
 def string(kind: int, value: str) -> bytes:
@@ -67,11 +70,21 @@ def pairs(data: bytes) -> list[tuple[int, bytes]]:
     found = []
     start, end = 0, len(data)
     while start + 4 <= end:
-        size, kind = _HEAD.unpack_from(data, start)
-        if size < _HEAD.size or start + size > end:
+        size, kind = _cut(data, start)
+        if size < 4 or start + size > end:  # noqa: PLR2004 - the head's own bytes
             break
         found.append((kind & _TYPE_MASK, data[start + 4 : start + size]))
         start += (size + 3) & ~3
+    return found
+
+
+def count(data: bytes) -> int:
+    """Return how many attributes there are, all whole."""
+    found = start = 0
+    while start + 4 <= len(data):
+        size, _ = _cut(data, start)
+        start += (max(size, 4) + 3) & ~3
+        found += 1
     return found
 
 

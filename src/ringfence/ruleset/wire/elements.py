@@ -44,7 +44,7 @@ def packed(of: SetType, elements: Sequence[Row] | Sequence[Box]) -> Iterator[byt
     """Yield the elements' lists, each as large as an attribute can be."""
     if not of.interval:
         rows = cast("Sequence[Row]", elements)
-        return _lists(_rows(of.key, rows))
+        return _rows(of.key, rows)
     boxes = cast("Sequence[Box]", elements)
     if of.key[1:]:
         return _lists(_boxes(of.key, boxes))
@@ -53,17 +53,17 @@ def packed(of: SetType, elements: Sequence[Row] | Sequence[Box]) -> Iterator[byt
 
 def packed_verdicts(key: Datatype, elements: Mapping[int, str]) -> Iterator[bytes]:
     """Yield the lists of values and the chains that they go to."""
-    layout = key_type((key,))
+    pack = key_type((key,)).pack
     verdicts = {name: _goto(name) for name in set(elements.values())}
     return _lists(
-        nested(linux.LIST_ELEMENT, _key(layout.pack((value,))), verdicts[name])
+        nested(linux.LIST_ELEMENT, _key(pack((value,))), verdicts[name])
         for value, name in elements.items()
     )
 
 
 def packed_values(key: Datatype, values: Iterable[int]) -> Iterator[bytes]:
     """Yield the lists of a map's values, without where they go: to delete them."""
-    return _lists(_rows((key,), [(value,) for value in values]))
+    return _rows((key,), [(value,) for value in values])
 
 
 def _lists(elements: Iterable[bytes]) -> Iterator[bytes]:
@@ -90,19 +90,30 @@ def _goto(name: str) -> bytes:
     return nested(linux.ELEMENT_DATA, verdict)
 
 
-def _rows(key: tuple[Datatype, ...], rows: Iterable[Row]) -> Iterator[bytes]:
-    size, pack, _ = key_type(key)
-    # The heads of an element, its key and the key's value are the same for all.
-    heads = _HEADS.pack(
-        _HEADS.size + padded(size),
+def _rows(key: tuple[Datatype, ...], rows: Sequence[Row]) -> Iterator[bytes]:
+    """Yield lists of exact values, which are all of one size."""
+    layout = key_type(key)
+    heads = _heads(layout)
+    tail = b"\0" * (-layout.size % 4)
+    size = len(heads) + layout.size + len(tail)
+    most = (LARGEST - 4) // size
+    pack = layout.pack
+    for start in range(0, len(rows), most):
+        some = rows[start : start + most]
+        yield b"".join([heads + pack(row) + tail for row in some])
+
+
+def _heads(layout: KeyType) -> bytes:
+    """Return the heads of an element, its key and the key's value: always the same."""
+    size = padded(layout.size)
+    return _HEADS.pack(
+        _HEADS.size + size,
         linux.LIST_ELEMENT | NESTED,
-        8 + padded(size),
+        8 + size,
         linux.ELEMENT_KEY | NESTED,
-        4 + size,
+        4 + layout.size,
         linux.DATA_VALUE,
     )
-    tail = b"\0" * (-size % 4)
-    return (heads + pack(row) + tail for row in rows)
 
 
 def _boxes(key: tuple[Datatype, ...], boxes: Iterable[Box]) -> Iterator[bytes]:
@@ -135,21 +146,17 @@ class Strange(Exception):  # noqa: N818 - nobody's error: it decides what a list
 def rows(key: tuple[Datatype, ...], lists: Iterable[bytes]) -> frozenset[Row]:
     """Return the elements of a set of exact values; raises Strange."""
     layout = key_type(key)
-    heads = _HEADS.size
-    size = heads + padded(layout.size)
+    cell = Struct(f"{_HEADS.size}s{layout.size}s{-layout.size % 4}x")
     found: list[Row] = []
     for data in lists:
-        # The kernel dumps what it was given, without NLA_F_NESTED.
-        like = data[:heads]
-        uniform = len(data) % size == 0 and _is_bare(like, layout)
-        if uniform and all(
-            data[at : at + heads] == like for at in range(0, len(data), size)
-        ):
-            ends = heads + layout.size
-            found.extend(
-                layout.unpack(data[at + heads : at + ends])
-                for at in range(0, len(data), size)
-            )
+        like = data[: _HEADS.size]
+        cells = (
+            list(cell.iter_unpack(data))
+            if len(data) % cell.size == 0 and _is_bare(like, layout)
+            else []
+        )
+        if cells and all(heads == like for heads, _ in cells):
+            found.extend(layout.unpack(value) for _, value in cells)
         else:
             found.extend(_row(layout, element) for element in _elements((data,)))
     return frozenset(found)
@@ -209,15 +216,30 @@ def _paired(layout: KeyType, elements: Iterable[dict[int, bytes]]) -> Iterator[B
 def verdicts(key: Datatype, lists: Iterable[bytes]) -> dict[int, str]:
     """Return the chain of each value; raises Strange for any verdict but goto."""
     layout = key_type((key,))
+    behind = 8 + padded(layout.size)
+    names: dict[bytes, str] = {}
     found = {}
-    for element in _elements(lists):
-        data = attributes(element.get(linux.ELEMENT_DATA, b""))
-        verdict = attributes(data.get(linux.DATA_VERDICT, b""))
-        if number(verdict.get(linux.VERDICT_CODE)) != linux.GOTO:
-            raise Strange("an element with a verdict that is no goto")
-        (value,) = layout.unpack(_value(element[linux.ELEMENT_KEY]))
-        found[value] = words(verdict.get(linux.VERDICT_CHAIN))
+    for _, element in chain.from_iterable(map(pairs, lists)):
+        # Key first, then the verdict, of which there are few.
+        verdict = element[behind:]
+        name = names.get(verdict)
+        if name is None:
+            name = names[verdict] = _destination(verdict)
+        (value,) = layout.unpack(element[8 : 8 + layout.size])
+        found[value] = name
     return found
+
+
+def _destination(data: bytes) -> str:
+    """Return the chain that the rest of an element, behind its key, leads to."""
+    rest = attributes(data)
+    data = attributes(rest.pop(linux.ELEMENT_DATA, b"")).get(linux.DATA_VERDICT, b"")
+    verdict = attributes(data)
+    if rest:
+        raise Strange(f"an element with attributes {sorted(rest)}")
+    if number(verdict.get(linux.VERDICT_CODE)) != linux.GOTO:
+        raise Strange("an element with a verdict that is no goto")
+    return words(verdict.get(linux.VERDICT_CHAIN))
 
 
 def _elements(lists: Iterable[bytes]) -> Iterator[dict[int, bytes]]:

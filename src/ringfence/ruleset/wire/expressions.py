@@ -108,11 +108,18 @@ def size_of(field: Field) -> int:
     return IN_HEADER[field].size if field in IN_HEADER else 1
 
 
+_NAMES = {
+    name: string(linux.EXPRESSION_NAME, name)
+    for name in (
+        *("meta", "payload", "ct", "fib", "bitwise", "cmp", "lookup"),
+        *("objref", "limit", "log", "immediate", "reject"),
+    )
+}
+
+
 def _expression(name: str, *parts: bytes) -> bytes:
     return nested(
-        linux.LIST_ELEMENT,
-        string(linux.EXPRESSION_NAME, name),
-        nested(linux.EXPRESSION_DATA, *parts),
+        linux.LIST_ELEMENT, _NAMES[name], nested(linux.EXPRESSION_DATA, *parts)
     )
 
 
@@ -166,6 +173,11 @@ def _immediate(code: int) -> bytes:
     )
 
 
+_COUNTER = word(linux.Object.TYPE, linux.OBJECT_COUNTER)
+_FROM_FIRST = word(linux.Find.SREG, FIRST)
+_FOLLOW = word(linux.Find.DREG, VERDICT_REGISTER)
+_ABSENT = word(linux.Find.FLAGS, linux.INVERSE)
+
 # Most of every rule is one of these few pieces.
 _FAMILY_IS = {
     version: _load(Part.FAMILY) + _compare(linux.EQ, bytes((number,)))
@@ -186,6 +198,10 @@ _OPENS_NOT = (
 )
 _STATE = _expression(
     "ct", word(linux.Connection.KEY, 0), word(linux.Connection.DREG, FIRST)
+)
+_STATE_IS = tuple(
+    _STATE + _masked(machine_word(bits)) + _compare(linux.NEQ, machine_word(0))
+    for bits in range(1 << len(STATE_BITS))
 )
 _FROM_NODE = _expression(
     "fib",
@@ -230,9 +246,8 @@ class _Writer:
             case Lookup(fields, name, absent):
                 self._look_up(fields, name, absent=absent)
             case StateIs(states):
-                mask = machine_word(sum(STATE_BITS[state] for state in states))
-                zero = machine_word(0)
-                self.parts += (_STATE, _masked(mask), _compare(linux.NEQ, zero))
+                bits = sum(STATE_BITS[state] for state in states)
+                self.parts.append(_STATE_IS[bits])
             case FamilyIs(version):
                 self._need_version(version)
             case ProtocolIs(protocol):
@@ -252,16 +267,15 @@ class _Writer:
         """Do something with the packet."""
         match statement:
             case Count(counter):
-                kind = word(linux.Object.TYPE, linux.OBJECT_COUNTER)
                 name = string(linux.Object.NAME, counter)
-                self.parts.append(_expression("objref", kind, name))
+                self.parts.append(_expression("objref", _COUNTER, name))
             case Limit(per_second, burst):
                 self.parts.append(_limit(per_second, burst))
             case Log(prefix, group, snaplen):
                 self.parts.append(_log(prefix, group, snaplen))
             case Dispatch(field, name):
                 self._load((field,))
-                self.parts.append(_find(name, word(linux.Find.DREG, VERDICT_REGISTER)))
+                self.parts.append(_find(name, _FOLLOW))
             case Final():
                 if statement is Final.RESET:
                     self._need_transport(TCP)
@@ -290,8 +304,7 @@ class _Writer:
 
     def _look_up(self, fields: tuple[Field, ...], name: str, *, absent: bool) -> None:
         self._load(fields)
-        inverse = word(linux.Find.FLAGS, linux.INVERSE) if absent else b""
-        self.parts.append(_find(name, inverse))
+        self.parts.append(_find(name, _ABSENT if absent else b""))
 
     def _port(self, low: int, high: int) -> None:
         self.parts.append(_LOADS[Field.PORT, 0])
@@ -303,8 +316,7 @@ class _Writer:
 
 
 def _find(name: str, more: bytes) -> bytes:
-    sreg = word(linux.Find.SREG, FIRST)
-    return _expression("lookup", sreg, string(linux.Find.SET, name), more)
+    return _expression("lookup", _FROM_FIRST, string(linux.Find.SET, name), more)
 
 
 def _limit(per_second: int, burst: int) -> bytes:

@@ -12,9 +12,9 @@ from ringfence.ruleset.wire.attributes import (
     DUMP,
     HEADER,
     attributes,
+    count,
     message,
     number,
-    pairs,
     string,
     word,
     words,
@@ -59,7 +59,7 @@ def answers(data: bytes) -> Iterator[Answer]:
         start += (size + 3) & ~3
 
 
-def said(answer: Answer) -> str:
+def complaint(answer: Answer) -> str:
     """Return the kernel's words in an error, mostly none."""
     return words(attributes(answer.body).get(_WORDS))
 
@@ -103,13 +103,13 @@ def size_said(body: bytes) -> int | None:
     """
     found = attributes(body)
     is_tree = number(found.get(linux.SET_FLAGS)) & linux.SET_INTERVAL
-    count = found.get(linux.SET_COUNT)
-    return None if is_tree or count is None else number(count)
+    said = found.get(linux.SET_COUNT)
+    return None if is_tree or said is None else number(said)
 
 
 def size_listed(bodies: Iterable[bytes]) -> int:
     """Return how many elements are in messages of a dump."""
-    return sum(len(pairs(attributes(body).get(linux.ELEMENTS, b""))) for body in bodies)
+    return sum(count(attributes(body).get(linux.ELEMENTS, b"")) for body in bodies)
 
 
 def generation(body: bytes) -> int:
