@@ -36,6 +36,7 @@ _COMMANDS = {
     "lab": _Entry("Enforce", "Try manifests with real packets"),
     "agent": _Entry("Enforce", "Enforce NetworkPolicy on this node"),
     "doctor": _Entry("Enforce", "Find what is in the way of enforcement here"),
+    "observe": _Entry("Enforce", "Show the flows that the agent logged, live"),
     "version": _Entry("About", "Print the version"),
     "completion": _Entry("About", "Print a completion script for a shell"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ringfence.observe.instants import instant_of, rfc3339
 from ringfence.observe.record import (
@@ -147,8 +147,15 @@ def _decided(record: FlowRecord) -> dict[str, Any]:
     return told
 
 
-def read(text: str | bytes) -> FlowRecord | None:
-    """Read a line, ours or Hubble's; None for one that tells no flow.
+class Lost(NamedTuple):
+    """What ``lost_line`` tells."""
+
+    events: str
+    source: str
+
+
+def read(text: str | bytes) -> FlowRecord | Lost | None:
+    """Read a line, ours or Hubble's; None for one that tells nothing of flows.
 
     What is missing, or is not what it ought to be, is taken as not told.
     """
@@ -158,6 +165,8 @@ def read(text: str | bytes) -> FlowRecord | None:
         return None
     if not isinstance(response, dict):
         return None
+    if lost := _map(response.get("lost_events")):
+        return Lost(_text(lost.get("num_events_lost")), _text(lost.get("source")))
     # Older programs print the flow alone (hubble observe -o json).
     flow = response.get("flow", response)
     if not isinstance(flow, dict) or not {"IP", "verdict", "source"} & flow.keys():

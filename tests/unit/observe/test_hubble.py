@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowrecords import DENIED, WEB, WORLD
-from ringfence.observe.hubble import document, line, lost_line, read
+from ringfence.observe.hubble import Lost, document, line, lost_line, read
 from ringfence.observe.record import (
     Deciding,
     Effect,
@@ -119,7 +119,7 @@ def test_a_line_of_hubbles_own_is_read() -> None:
         '"traffic_direction":"EGRESS","is_reply":true,"Summary":"UDP"},'
         '"node_name":"n1","time":"2026-11-21T12:00:00.5Z"}'
     )
-    assert told is not None
+    assert isinstance(told, FlowRecord)
     assert (told.type, told.reply, told.ports) == ("trace", True, (53, 40000))
     assert (told.source.pod, told.destination.reserved) == ("coredns-1", "world")
 
@@ -129,14 +129,14 @@ def test_policies_of_hubbles_own_are_read() -> None:
         '{"flow":{"verdict":"DROPPED","IP":{},"traffic_direction":"INGRESS",'
         '"ingress_denied_by":[{"name":"p","namespace":"a"}]}}'
     )
-    assert told is not None
+    assert isinstance(told, FlowRecord)
     assert told.policies == (Deciding("a", "p", Effect.DENIES),)
 
 
 def test_lost_events_are_no_flow() -> None:
     text = lost_line(7, "OBSERVER_EVENTS_QUEUE", "n1", 0)
     assert json.loads(text)["lost_events"]["num_events_lost"] == "7"
-    assert read(text) is None
+    assert read(text) == Lost("7", "OBSERVER_EVENTS_QUEUE")
 
 
 @given(
