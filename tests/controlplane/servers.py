@@ -51,13 +51,8 @@ class Program:
             )
 
     def stop(self) -> None:
-        """End it, if it runs."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
+        """Kill it, if it runs: a server asked to end waits for all who watch."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
         self._process = None

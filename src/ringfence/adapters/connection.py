@@ -132,6 +132,10 @@ class Connection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open; nobody may be reading an answer."""
         self._client.close()
 
     def open(

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
 from typing import Final
-from weakref import WeakSet
 
 import httpx2
 
@@ -67,10 +66,11 @@ class Session:
         """Keep how to connect; ``silence_s``: how long an answer may take."""
         self.place = f"live:{access.context}"
         self._access = access
-        self._timeout = httpx2.Timeout(silence_s, connect=CONNECT_S)
+        self._timeout = httpx2.Timeout(silence_s, connect=min(CONNECT_S, silence_s))
         self._lock = Lock()
+        self._login = Lock()
         self._newest: Connection | None = None
-        self._connections: WeakSet[Connection] = WeakSet()
+        self._uses: dict[Connection, int] = {}
         self._ended = False
 
     @contextmanager
@@ -88,36 +88,58 @@ class Session:
         credentials are read or asked for again, once. Raises RefusedError,
         UnreachableError, or InputError where there are no credentials.
         """
-        connection = self._connected(None)
-        for last in (False, True):
-            response = connection.open(
-                asked.resource.path, query, read_timeout_s=read_timeout_s, plain=plain
-            )
-            try:
-                if response.status_code == _OK:
-                    yield Answer(connection, response)
-                    return
-                refusal = connection.refusal(asked, response, connection.read(response))
-            finally:
-                response.close()
-            if refusal.code != _UNAUTHORIZED or last:
-                raise refusal
-            connection = self._connected(connection)
+        expired: Connection | None = None
+        while True:
+            with self._connected(expired) as connection:
+                response = connection.open(
+                    asked.resource.path,
+                    query,
+                    read_timeout_s=read_timeout_s,
+                    plain=plain,
+                )
+                try:
+                    if response.status_code == _OK:
+                        yield Answer(connection, response)
+                        return
+                    body = connection.read(response)
+                finally:
+                    response.close()
+                refusal = connection.refusal(asked, response, body)
+                if refusal.code != _UNAUTHORIZED or expired is not None:
+                    raise refusal
+                expired = connection
 
     def end(self) -> None:
         """End every answer that some thread reads, and let none begin."""
-        self._ended = True
-        for connection in list(self._connections):
-            connection.cut()
-
-    def _connected(self, expired: Connection | None) -> Connection:
-        """Return the connection, a new one where this is the one that expired."""
         with self._lock:
-            if self._newest is None or self._newest is expired:
-                self._newest = None
-                access = with_credentials(self._access)
-                self._newest = Connection(access, self._timeout)
-                self._connections.add(self._newest)
+            self._ended = True
+            for connection in self._uses:
+                connection.cut()
+            self._sweep()
+
+    @contextmanager
+    def _connected(self, expired: Connection | None) -> Iterator[Connection]:
+        """Yield the connection, a new one where this is the one that expired."""
+        with self._login:  # it may take minutes: whoever ends it all does not wait
+            newest = self._newest
+            if newest is None or newest is expired:
+                newest = Connection(with_credentials(self._access), self._timeout)
+            with self._lock:
+                self._newest = newest
+                self._uses[newest] = self._uses.get(newest, 0) + 1
+                self._sweep()
+        try:
             if self._ended:
                 raise StoppedError([])
-            return self._newest
+            yield newest
+        finally:
+            with self._lock:
+                self._uses[newest] -= 1
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Close the connections that nobody uses or will use."""
+        for connection, uses in list(self._uses.items()):
+            if not uses and (self._ended or connection is not self._newest):
+                connection.close()
+                del self._uses[connection]
