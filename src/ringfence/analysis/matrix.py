@@ -286,8 +286,9 @@ def _distinct(groups: list[_Group]) -> list[_Group]:
     for endpoint, members in groups:
         seen[endpoint.id] += 1
         count = seen[endpoint.id]
-        identity = f"{endpoint.id}#{count}" if count > 1 else endpoint.id
-        numbered.append((replace(endpoint, id=identity), members))
+        identity = f"{endpoint.id}#{count}"
+        alone = endpoint if count == 1 else replace(endpoint, id=identity)
+        numbered.append((alone, members))
     return numbered
 
 

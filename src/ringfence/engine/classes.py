@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_address, summarize_address_range
-from operator import attrgetter
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from ringfence.engine.atoms import Ports
@@ -45,7 +44,7 @@ def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
     labels: _Numbers[Labels] = _Numbers(lambda labels: frozenset(labels.items()))
     ports: _Numbers[Ports] = _Numbers(lambda ports: ports)
     classes: dict[object, list[ObjectKey]] = defaultdict(list)
-    for pod in sorted(live, key=attrgetter("key")):
+    for pod in live:
         identity = (
             pod.key.namespace,
             labels.of(pod.labels),
@@ -55,7 +54,7 @@ def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
             _address_identity(cluster, pod, stretches),
         )
         classes[identity].append(pod.key)
-    return tuple(map(tuple, classes.values()))
+    return tuple(sorted(tuple(sorted(of_class)) for of_class in classes.values()))
 
 
 class _Numbers(Generic[T]):
@@ -94,6 +93,8 @@ class _Stretches(NamedTuple):
 
     def find(self, address: IPAddress) -> Covering:
         """Return the blocks that cover an address."""
+        if len(self.under) == 1:
+            return self.under[0]
         return self.under[bisect_right(self.starts, int(address)) - 1]
 
 
@@ -118,9 +119,9 @@ def _address_identity(
 ) -> Covering:
     """Return the blocks that each of a pod's addresses lies in."""
     addresses = pod.addresses
-    node = cluster.nodes.get(pod.node or "")
-    if pod.host_network and not addresses and node is not None:
-        addresses = node.addresses
+    if pod.host_network and not addresses:
+        node = cluster.nodes.get(pod.node or "")
+        addresses = node.addresses if node is not None else ()
     if len(addresses) == 1:
         return stretches[addresses[0].version].find(addresses[0])
     return frozenset().union(*(stretches[a.version].find(a) for a in addresses))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import TypeAlias
 
 from ringfence.engine.compiled import (
@@ -62,11 +63,19 @@ def selectable(pod: Pod) -> bool:
 
 def _group_pods(pods: Iterable[Pod]) -> Groups:
     groups: dict[str, dict[frozenset[tuple[str, str]], Group]] = defaultdict(dict)
+    # Many pods share one map of labels, which is soon told to be the same.
+    known: dict[int, frozenset[tuple[str, str]]] = {}
     for pod in pods:
         if selectable(pod):
-            by_labels = groups[pod.key.namespace]
-            group = by_labels.setdefault(label_identity(pod.labels), (pod.labels, []))
-            group[1].append(pod.key)
+            labels, key = pod.labels, pod.key
+            identity = known.get(id(labels))
+            if identity is None:
+                identity = known[id(labels)] = label_identity(labels)
+            by_labels = groups[key.namespace]
+            group = by_labels.get(identity)
+            if group is None:
+                group = by_labels[identity] = (labels, [])
+            group[1].append(key)
     return {namespace: list(by.values()) for namespace, by in groups.items()}
 
 
@@ -139,7 +148,7 @@ def _subjects(
                 if found is None:
                     found = make_policy_set(direction, keys, rules)
                     sets[direction, keys] = found
-                subjects.update(((direction, pod), found) for pod in pods)
+                subjects.update(dict.fromkeys(zip(repeat(direction), pods), found))
     return subjects
 
 
@@ -160,12 +169,14 @@ def make_policy_set(
 
 def _families(cluster: Cluster) -> tuple[int, ...]:
     things = (cluster.pods, cluster.nodes, cluster.services)
-    return families_of(
-        address.version
+    # One address of each type tells its version, a property that takes its time.
+    telling = {
+        type(address): address
         for by_key in things
         for thing in by_key.values()
         for address in telling_addresses(thing)
-    )
+    }
+    return families_of(address.version for address in telling.values())
 
 
 def telling_addresses(thing: Pod | Node | Service) -> tuple[IPAddress, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, TypeAlias
@@ -100,8 +101,10 @@ class StationIndex:
             return certain, possible
         return certain & ~self.any_pod, possible & ~self.any_pod
 
-    def _pods(self, pods: Iterable[ObjectKey]) -> int:
-        found = (self.of_pod[pod] for pod in self.of_pod.keys() & pods)
+    def _pods(self, pods: AbstractSet[ObjectKey]) -> int:
+        """Return the stations of some pods, which may be fewer or more than ours."""
+        few, others = sorted((self.of_pod.keys(), pods), key=len)
+        found = (self.of_pod[pod] for pod in few if pod in others)
         return mask_of(chain.from_iterable(found), len(self.stations))
 
     def _block(self, block: IPBlock) -> Pair:
