@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import product
 from random import Random
 
@@ -22,7 +22,7 @@ from ringfence.ruleset.enforcement import Enforcement
 from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final
 from ringfence.ruleset.lower import lower
-from strategies import NUMBERS, OUTSIDE, World, make_world, randoms
+from strategies import NAMESPACES, NUMBERS, OUTSIDE, World, make_world, randoms
 
 NUMBERS_OF = {
     (Protocol.TCP, 4): 6,
@@ -69,12 +69,21 @@ def judge(state: State, node: str = "n1", **site: object) -> Judge:
     return Judge(state.compiled, state.claims, Site(local, **site))  # type: ignore[arg-type]  # its own fields
 
 
+def enforcement(random: Random) -> Enforcement:
+    return Enforcement(
+        random.choice((False, True)),
+        frozenset(random.sample(NAMESPACES, random.randint(0, 2))),
+        random.choice(((), (), (ip_network("10.0.0.0/28"), ip_network("fd00::/64")))),
+    )
+
+
 @given(randoms())
 def test_what_is_cut_is_what_the_table_does_not_accept(random: Random) -> None:
     world = make_world(random)
     state = State(world.cluster)
-    machine = Machine(lower(state.compiled, "n1").table)
-    judged = judge(state)
+    chosen = enforcement(random)
+    machine = Machine(lower(state.compiled, "n1", enforcement=chosen).table)
+    judged = judge(state, enforcement=chosen)
     for source, destination in product(addresses(world), repeat=2):
         if source.version != destination.version:
             continue
