@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ringfence.adapters.deltas import Changed, Delta, Listed
 from ringfence.adapters.kubeconfig import Choice, choose_access
@@ -73,13 +73,13 @@ def following(
     pace: Pace = QUICK,
     *,
     room: int = 1000,
-    **more: object,
+    **more: Any,
 ) -> Iterator[Following]:
     """Follow the resource of a kind as a kubeconfig has it, for a block."""
     access = choose_access(Choice(kubeconfig=str(config)), {})
     queue: Queue[Delta] = Queue(room)
     resources = tuple(resource for resource in FOLLOWED if resource.kind == kind)
-    pace = replace(pace, **more)  # type: ignore[arg-type]  # fields of Pace by name
+    pace = replace(pace, **more)
     reflector = Reflector(access, queue, resources=resources, pace=pace)
     reflector.start()
     try:

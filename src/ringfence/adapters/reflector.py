@@ -53,6 +53,7 @@ FOLLOWED: Final = (
 
 _STOP_S = 0.4
 _POLL_S = 0.1
+_SHORT_S = 1.0
 _LONGEST_RETRY_S = 60.0
 _FORBIDDEN, _GONE, _TOO_NEW = 403, 410, 504
 _OUT_OF_REACH = frozenset({_GONE, _TOO_NEW})
@@ -168,7 +169,12 @@ class _Follower:
         """List and watch until it is over."""
         with suppress(StoppedError):
             while not self._stopping.is_set():
-                self._stopping.wait(self._turn())
+                begun = monotonic()
+                wait_s = self._turn()
+                if monotonic() - begun < _SHORT_S:
+                    # Whoever ends each watch at once is not asked all the time.
+                    wait_s = max(wait_s, self._pace.first)
+                self._stopping.wait(wait_s)
 
     def _turn(self) -> float:
         """List if need be and watch until that ends; return how long to wait then."""
