@@ -262,7 +262,7 @@ def _mask(changes: Sequence[Change], *, opens: bool, sure: bool) -> int:
 def _marked(card: Card, part: Part, own: _Cells) -> Card:
     """Say on a card what changes among its pods, and whether it came or went."""
     words = (cell_words(cell, mark) for mark, cell in zip(LAYERS, own, strict=True))
-    card = replace(card, among=", ".join(filter(None, words)))
+    card = replace(card, among=", ".join(filter(None, words)), inside="")
     if part.mark not in CAME:
         return card
     title = f"{part.mark} {card.title}"

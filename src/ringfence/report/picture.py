@@ -25,7 +25,8 @@ class Card:
 
     ``frame`` is the namespace it stands in, empty for the outside. ``badges_in``
     and ``badges_out`` say what everybody may do, ``walled_in`` and ``walled_out``
-    whether a policy isolates it; ``among``: ports between its own pods.
+    whether a policy isolates it; ``among``: ports between its own pods, those of
+    several namespaces on one card; ``inside``: ports between pods of one of these.
     ``members`` are the ids of the matrix's endpoints that it stands for.
     """
 
@@ -39,6 +40,7 @@ class Card:
     walled_in: bool = False
     walled_out: bool = False
     among: str = ""
+    inside: str = ""
     members: tuple[str, ...] = ()
     mark: Mark = Mark.PLAIN
 

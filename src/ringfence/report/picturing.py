@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ringfence.analysis.focus import Table
@@ -39,14 +39,21 @@ def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Pic
     """
     gates = [doors(compiled, endpoint) for endpoint in matrix.endpoints]
     wires = Wires(matrix, gates)
-    kinds = [
-        (end.namespace, end.kind, gate)
+    pooled = matrix.by is By.NAMESPACE
+    kinds: list[Hashable] = [
+        ("" if pooled else end.namespace, end.kind, gate)
         for end, gate in zip(matrix.endpoints, gates, strict=True)
     ]
+    cells: Mapping[int, Mapping[int, Cell]] = wires.cells
+    if pooled:  # What passes inside a namespace is no matter of the others.
+        kinds = [(kind, wires.within(number)) for number, kind in enumerate(kinds)]
+        cells = {
+            row: {column: cell for column, cell in of.items() if column != row}
+            for row, of in cells.items()
+        }
     maker = CardMaker(compiled, matrix, wires)
     cards = {
-        group[0]: maker.card(group, gates[group[0]])
-        for group in alike(kinds, wires.cells)
+        group[0]: maker.card(group, gates[group[0]]) for group in alike(kinds, cells)
     }
     pairs: Pairs = {
         (as_end(CALLER, cards[source]), as_end(CALLEE, cards[target])): cell
@@ -58,7 +65,6 @@ def picture(compiled: Compiled, matrix: Table, notes: Iterable[str] = ()) -> Pic
         if card.count:
             pairs[card.id, card.id] = maker.own[card.id]
     plain = Layer(Mark.PLAIN, pairs)
-    pooled = matrix.by is By.NAMESPACE
     return arranged(list(cards.values()), [plain], notes, pooled=pooled)
 
 
@@ -91,6 +97,10 @@ class Wires:
                         self.cells[row][column] = left
                     if cell.undecided and not left.undecided:
                         self._note(row, column, cell, gates)
+
+    def within(self, number: int) -> Cell:
+        """Return what the pods of an end may do to one another."""
+        return self.cells.get(number, {}).get(number, NO_CELL)
 
     def _note(self, row: int, column: int, cell: Cell, gates: Sequence[Doors]) -> None:
         if not within(cell.undecided, gates[row].outward.pods):
@@ -126,21 +136,31 @@ class CardMaker:
         ends = [self._matrix.endpoints[number] for number in group]
         title, *more = self._words(ends)
         own = self._wires.cells.get(group[0], {}).get(group[-1], NO_CELL)
+        inside = ""
+        if self._matrix.by is By.NAMESPACE:
+            inside = cell_words(self._wires.within(group[0]))
+            own = own if len(group) > 1 else NO_CELL
         self.own[ends[0].id] = own
         unsure = self._wires.unsure
         return Card(
             ends[0].id,
             title,
             tuple(filter(None, more)),
-            pod_count(ends),
+            self._count(ends),
             "" if ends[0].kind == "Addresses" else self._frame(ends[0]),
             _badges(gate.inward, "in from", (group[0], Direction.INGRESS) in unsure),
             _badges(gate.outward, "out to", (group[0], Direction.EGRESS) in unsure),
             Direction.INGRESS in gate.walls,
             Direction.EGRESS in gate.walls,
             cell_words(own),
+            inside,
             tuple(end.id for end in ends),
         )
+
+    def _count(self, ends: list[Endpoint]) -> str:
+        if len(ends) == 1 or self._matrix.by is not By.NAMESPACE:
+            return pod_count(ends)
+        return f"{len(ends)} namespaces {pod_count(ends)}"
 
     def _frame(self, end: Endpoint) -> str:
         return "namespaces" if self._matrix.by is By.NAMESPACE else end.namespace

@@ -31,7 +31,7 @@ PIN_GRID, EXIT_GRID, LANE_GRID = 0.0, 2.0, 4.0
 CARD_GAP, FRAME_GAP, FRAME_PAD = 16.0, 30.0, 14.0
 HEADER = 32.0
 TOP = 8.0
-AMONG = "each other"
+AMONG, INSIDE = "each other", "inside"
 BADGES_WIDE = 28
 CARD_WIDTH = (120.0, 250.0)
 RANKED_FRAMES = 4
@@ -298,6 +298,8 @@ def card_rows(card: Card) -> list[tuple[str, str]]:
     if card.count:
         rows.append(("detail", card.count))
     badges = [*card.badges_in, *card.badges_out]
+    if card.inside:
+        badges.append(f"{INSIDE}: {card.inside}")
     if card.among:
         badges.append(f"{AMONG}: {card.among}")
     line = ""

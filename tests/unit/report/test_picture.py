@@ -103,3 +103,24 @@ def test_blocks_over_unknown_addresses_are_one_badge_with_a_question_mark() -> N
         pod("a"), pod("b", "app=b"), ingress("x", "app=b", rule([block("10.0.0.0/8")]))
     )
     assert "in from any pod: all ?" in card(drawn(world), "b").badges_in
+
+
+def test_namespaces_that_no_line_tells_apart_share_a_card() -> None:
+    same = (
+        thing
+        for number, name in enumerate(("x", "y", "z"))
+        for thing in (
+            pod(f"{name}/a", "app=a", f"10.0.{number}.1"),
+            pod(f"{name}/b", "app=b", f"10.0.{number}.2"),
+            ingress(f"{name}/in", "", rule([peer("")], [tcp(80)])),
+            ingress(f"{name}/far", "", rule([peer("app=a", "")], [tcp(443)])),
+        )
+    )
+    odd = ingress("z/web", "", rule([block("192.0.2.0/24")], [tcp(22)]))
+    found = drawn(cluster(*same, odd), By.NAMESPACE)
+    shared = card(found, "x, y")
+    assert shared.count == "2 namespaces \N{MULTIPLICATION SIGN} 4 pods"
+    assert (shared.inside, shared.among) == ("80,443*", "443*")
+    alone = card(found, "z")
+    assert (alone.inside, alone.among) == ("80,443*", "")
+    assert {("x, y", "z", "443*"), ("z", "x, y", "443*")} <= lines(found)
