@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from smallnode import run_alone
+
 pytestmark = pytest.mark.kernel
 
 TRACKED = """
@@ -172,3 +174,60 @@ except KernelError as error:
     print(error)
 """)
     assert "Operation not permitted (CAP_NET_ADMIN is needed)" in printed
+
+
+RELABELLED = """
+from ringfence.adapters.conntrack import Conntrack
+from ringfence.agent.cut import Judge, Site
+from ringfence.engine.state_events import Event
+from ringfence.model.flow import Direction
+from ringfence.model.labels import EVERYTHING
+from ringfence.model.netpol import NetworkPolicy
+from ringfence.model.workload import Pod
+WEB, DB, OTHER = (ObjectKey("shop", name) for name in ("web", "db", "other"))
+pods = (
+    Pod(key, {}, (ip_address(f"10.0.0.{n}"), ip_address(f"fd00::{n}")), node="n1")
+    for n, key in enumerate((WEB, DB, OTHER), start=1)
+)
+node = SmallNode(Cluster(pods={of.key: of for of in pods}))
+node.enforce()
+def connect(pod, to, family):
+    with node.inside(pod):
+        client = socket.socket(family)
+    client.settimeout(10)
+    client.connect((to, 80))
+    return client
+pairs = []
+for family, host in ((socket.AF_INET, "10.0.0.%d"), (socket.AF_INET6, "fd00::%d")):
+    for pod, number in ((DB, 2), (OTHER, 3)):
+        with node.inside(pod):
+            listener = socket.create_server((host % number, 80), family=family)
+        client = connect(WEB, host % number, family)
+        pairs.append((pod, client, listener.accept()[0]))
+CLOSED = NetworkPolicy(
+    ObjectKey("shop", "closed"), EVERYTHING, frozenset({Direction.INGRESS}), (), ()
+)
+from dataclasses import replace
+from ringfence.model.labels import LabelSelector, Operator, Requirement
+only = LabelSelector((Requirement("app", Operator.IN, frozenset({"db"})),))
+database = replace(node.state.cluster.pods[DB], labels={"app": "db"})
+node.state.apply([Event.put(database), Event.put(replace(CLOSED, pod_selector=only))])
+node.enforce()
+judge = Judge(node.state.compiled, node.state.claims, Site(frozenset(node.pods)))
+with Conntrack() as tracker:
+    denied = judge.denied(tracker.entries(judge.subjects()))
+    print(tracker.forget(denied))
+for pod, client, server in pairs:
+    client.send(b"x")
+    try:
+        got = server.recv(1) if pod == OTHER else client.recv(1)
+        print(pod.name, got.decode())
+    except ConnectionResetError:
+        print(pod.name, "reset")
+"""
+
+
+def test_a_policy_cuts_what_it_denies_with_the_next_packet() -> None:
+    printed = run_alone(RELABELLED).split("\n")
+    assert printed[0] == "2"
+    assert printed[1:5] == ["db reset", "other x", "db reset", "other x"]

@@ -93,10 +93,9 @@ class Nflog:
             self._socket.send(head + body)
             code = self._acknowledged()
             if code:
-                hint = {
-                    errno.EPERM: " (CAP_NET_ADMIN is needed)",
-                    errno.EBUSY: " (another program reads it)",
-                }.get(code, "")
+                # The kernel has one word for both (nfulnl_recv_config).
+                hint = " (CAP_NET_ADMIN is needed, and no other program may read it)"
+                hint *= code == errno.EPERM
                 raise KernelError(
                     f"cannot read nflog group {group}: {os.strerror(code)}{hint}"
                 )
