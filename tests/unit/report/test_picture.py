@@ -123,4 +123,4 @@ def test_namespaces_that_no_line_tells_apart_share_a_card() -> None:
     assert (shared.inside, shared.among) == ("80,443*", "443*")
     alone = card(found, "z")
     assert (alone.inside, alone.among) == ("80,443*", "")
-    assert {("x, y", "z", "443*"), ("z", "x, y", "443*")} <= lines(found)
+    assert {("x, y", "z", "22,443*"), ("z", "x, y", "443*")} <= lines(found)
