@@ -14,6 +14,7 @@ import pytest
 
 from controlplane.build import HELM, NoToolchainError, programs
 from controlplane.servers import ControlPlane
+from ringfence.adapters.reflector import FOLLOWED
 from ringfence.deploy.manifests import Install, manifests
 from ringfence.manifest.reader import read_documents
 
@@ -31,14 +32,8 @@ CHARTS_OWN = {
 }
 ACCOUNT = "system:serviceaccount:ringfence:ringfence-agent"
 NEEDS = {
-    (group, resource, verb)
-    for group, resource in (
-        ("", "namespaces"),
-        ("", "nodes"),
-        ("", "pods"),
-        ("", "services"),
-        ("networking.k8s.io", "networkpolicies"),
-    )
+    (resource.group, resource.plural, verb)
+    for resource in FOLLOWED
     for verb in ("get", "list", "watch")
 }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +147,35 @@ def test_an_ordinary_user_is_told_what_cannot_be_seen() -> None:
     told = {one["check"]: one for one in json.loads(ran.stdout)["findings"]}
     assert told["enforcers on this node"]["status"] == "unknown"
     assert "you must be root" in told["flowtables"]["said"]
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
+THE_PAGES_NODE = """
+ip link set cni0 type bridge nf_call_iptables 1
+nft -f - <<END
+table ip nat { chain KUBE-SERVICES { } ; }
+table ip filter {
+  chain KUBE-ROUTER-FORWARD { }
+  chain KUBE-POD-FW-A7 { }
+  chain KUBE-POD-FW-B2 { }
+}
+table inet firewalld {
+  chain filter_FORWARD {
+    type filter hook forward priority filter + 10; policy accept;
+    ct state established,related accept
+    reject with icmpx admin-prohibited
+  }
+}
+END
+"""
+OF_THE_MACHINE = re.compile(r"^ok +(kernel: |conntrack: |nft: ).*$", re.MULTILINE)
+
+
+def test_the_node_of_the_page_is_judged_as_the_page_says() -> None:
+    (shown,) = re.findall(
+        r"```text\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE
+    )
+    ran = in_namespace(f"{FORWARDS}\n{BRIDGE}\n{THE_PAGES_NODE}\n{DOCTOR} --probe")
+    assert ran.returncode == 1, ran.stderr
+    said, promised = (OF_THE_MACHINE.sub(r"\1", text) for text in (ran.stdout, shown))
+    assert said == promised
