@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 
+from ringfence.ruleset.enforcement import Enforcement
 from ringfence.ruleset.ir import Hook
 
 AUDIT_INTERVAL_S = 300.0
@@ -62,3 +63,17 @@ def node_name(hostname: str) -> str:
     A kubelet registers its host under the lower-cased name.
     """
     return os.environ.get("NODE_NAME") or hostname.lower()
+
+
+def chosen_enforcement(config: Config) -> Enforcement:
+    """Return what the settings alone say; the cluster adds modes and networks."""
+    return Enforcement(
+        audit=config.mode is Mode.AUDIT,
+        hook=config.hook,
+        samples=config.sample_allowed,
+    )
+
+
+def is_closed(config: Config) -> bool:
+    """Whether unknown addresses of the node's pod networks pass nothing."""
+    return config.unknown_pods is UnknownPods.CLOSED

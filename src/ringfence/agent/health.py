@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from ringfence.agent.metrics import CONTENT_TYPE
 from ringfence.errors import InputError, Problem
@@ -110,7 +110,7 @@ class HealthServer:
         class Handler(BaseHTTPRequestHandler):
             timeout = _REQUEST_TIMEOUT_S
 
-            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            def do_GET(self) -> None:
                 found = answers.get(self.path.partition("?")[0])
                 answer = found() if found else _text(_NOT_FOUND, "not found")
                 self.send_response(answer.code)
@@ -133,7 +133,8 @@ class HealthServer:
             target=self._server.serve_forever, name="health", daemon=True
         )
 
-    def __enter__(self) -> HealthServer:
+    def __enter__(self) -> Self:
+        """Serve, in a thread of its own."""
         self._thread.start()
         return self
 

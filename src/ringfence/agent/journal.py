@@ -60,3 +60,8 @@ def warning(message: str, **fields: Any) -> None:
 def error(message: str, **fields: Any) -> None:
     """Write what keeps the node from being enforced as it should be."""
     note(logging.ERROR, message, **fields)
+
+
+def failure(message: str, fault: BaseException | None, **fields: Any) -> None:
+    """Write what should never happen, with where it did."""
+    _LOGGER.error(message, exc_info=fault, extra={"fields": fields})

@@ -80,6 +80,12 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.followed = Gauge(
+            "ringfence_api_followed",
+            "Whether a kind of objects is followed: 1, or 0.",
+            ["kind"],
+            registry=registry,
+        )
         self.denied = Counter(
             "ringfence_denied_flows",
             "Logged denials; audit: they passed.",

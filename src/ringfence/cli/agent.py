@@ -130,6 +130,15 @@ _ENFORCEMENT = (
     ),
 )
 
+_LISTEN = click.option(
+    "--listen",
+    metavar="ADDRESS:PORT",
+    default="127.0.0.1:9477",
+    show_default=True,
+    callback=_address,
+    help="Where /healthz, /readyz, /metrics and /status are served.",
+)
+
 _RUNNING = (
     click.option(
         "--established",
@@ -167,14 +176,7 @@ _RUNNING = (
         metavar="N",
         help="Log up to N new allowed connections a second too.",
     ),
-    click.option(
-        "--listen",
-        metavar="ADDRESS:PORT",
-        default="127.0.0.1:9477",
-        show_default=True,
-        callback=_address,
-        help="Where /healthz, /readyz, /metrics and /status are served.",
-    ),
+    _LISTEN,
     click.option(
         "--log-level",
         type=click.Choice(_LEVELS),
@@ -238,6 +240,25 @@ def verify(*, output: str, **given: Any) -> int:
     else:
         click.echo("\n".join(found.lines()))
     return Exit.OK if found.clean else Exit.FINDING
+
+
+@agent.command(
+    context_settings=_SETTINGS,
+    short_help="Tell how this node's agent is",
+    epilog="Exit: 0 ready, 1 not ready, 2 no agent answers.",
+)
+@_LISTEN
+@output_option("text", "json")
+def status(*, listen: tuple[str, int], output: str) -> int:
+    """Ask the agent that runs on this node: ready, and if not, why."""
+    from ringfence.agent.status import ask_status, lines  # noqa: PLC0415 - quick help
+
+    document = ask_status(listen)
+    if output == "json":
+        click.echo(json.dumps(document))
+    else:
+        click.echo("\n".join(lines(document)))
+    return Exit.OK if document.get("ready") else Exit.FINDING
 
 
 @agent.command(short_help="Remove everything that agents left in this kernel")
