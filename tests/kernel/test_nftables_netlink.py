@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -441,6 +443,33 @@ def test_counters_are_read_without_the_rules() -> None:
     with Nftables() as kernel:
         kernel.commit(loading(SMALL))
         assert kernel.counters("ringfence") == {"in": (0, 0)}
+
+
+@isolated
+def test_a_listing_is_of_one_moment_while_others_write() -> None:
+    rows = frozenset((number,) for number in range(20_000))
+    table = replaced(SMALL, HashSet("peers", PEERS.key, rows))
+
+    turns = "nft add table inet other; nft delete table inet other;"
+    with Nftables() as kernel:
+        kernel.commit(loading(table))
+        with subprocess.Popen(["sh", "-c", turns * 50]) as writer:
+            while writer.poll() is None:
+                assert kernel.table("ringfence") == normal(table)
+
+
+def test_who_lacks_the_capability_is_told_which() -> None:
+    without = ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
+    prefix = ["setpriv", *without] if os.geteuid() == 0 else []
+    program = "from ringfence.adapters.nftables import *; Nftables().table('ringfence')"
+    ended = subprocess.run(
+        [*prefix, sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "KernelError: nf_tables refused to answer" in ended.stderr
+    assert "it takes CAP_NET_ADMIN" in ended.stderr
 
 
 @isolated

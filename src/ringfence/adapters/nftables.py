@@ -37,8 +37,22 @@ _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h
 _SEND_OVERHEAD = 4096  # what the kernel wants free besides the message
 _RECEIVE_BUFFER = 1 << 21  # the refusals of some thousand operations at once
 _DATAGRAM = 1 << 17  # a dump fills at most 32 KiB (NLMSG_GOODSIZE), an answer less
-_GROWING_S = 0.005  # a hash table of 100,000 grows in a few of these
+_PAUSE_S = 0.005  # a hash table of 100,000 grows in a few of these
+_RESTLESS = "nf_tables changes faster than it can be listed"
 _TRIES = 20  # of a dump that other writers interrupt; each takes milliseconds
+
+
+_HINTS = {
+    errno.EPERM: "it takes CAP_NET_ADMIN, and a table that no other process owns",
+    errno.EMLINK: "rules and maps lead in a circle, or too deep",
+    errno.EBUSY: "something still refers to it",
+}
+
+
+def _reason(code: int, words: str) -> str:
+    """Return what is said of a failure, by the kernel or else by us."""
+    hint = words or _HINTS.get(code, "")
+    return os.strerror(code) + (f" ({hint})" if hint else "")
 
 
 class Refused(KernelError):  # noqa: N818 - what the kernel did; agents act on it
@@ -54,10 +68,7 @@ class Refused(KernelError):  # noqa: N818 - what the kernel did; agents act on i
         self.errno = code
         self.words = words
         what = "the transaction" if at is None else f"operation {at[0]}, {_name(at[1])}"
-        super().__init__(
-            f"the kernel refused {what}: {os.strerror(code)}"
-            + (f" ({words})" if words else "")
-        )
+        super().__init__(f"the kernel refused {what}: {_reason(code, words)}")
 
 
 def _name(operation: Operation) -> str:
@@ -76,9 +87,11 @@ class Nftables:
     __slots__ = ("_send_buffer", "_socket")
 
     def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
-        )
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
+        except OSError as error:
+            raise KernelError(f"no netfilter to talk to: {error.strerror}") from error
         self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
         self._enlarge(_SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -221,18 +234,15 @@ class Nftables:
     def _elements(self, table: str, of: bytes) -> list[bytes]:
         """Return the messages with a set's elements.
 
-        A hash table that grows in the background, as it does after many were added,
-        may leave out some or list some twice.
+        Raises KernelError where they do not come to rest.
         """
         request = requests.dump_elements(table, requests.set_name(of))
-        bodies = self._dump(request)
-        wanted = requests.size_said(of)
-        for _ in range(_TRIES if wanted is not None else 0):
-            if requests.size_listed(bodies) == wanted:
-                break
-            time.sleep(_GROWING_S)
+        for _ in range(_TRIES):
             bodies = self._dump(request)
-        return bodies
+            if requests.is_whole(of, bodies):
+                return bodies
+            time.sleep(_PAUSE_S)
+        raise KernelError(_RESTLESS)
 
     def _ask(self, request: bytes) -> list[Answer]:
         self._send(request)
@@ -244,7 +254,8 @@ class Nftables:
             bodies = self._dump_once(request)
             if bodies is not None:
                 return bodies
-        raise KernelError("nf_tables changes faster than it can be listed")
+            time.sleep(_PAUSE_S)
+        raise KernelError(_RESTLESS)
 
     def _dump_once(self, request: bytes) -> list[bytes] | None:
         """Return the bodies of a dump, None where it may not be of one moment."""
@@ -265,6 +276,5 @@ class Nftables:
 
 def _check(answer: Answer) -> None:
     if answer.type == ERROR and answer.errno:
-        words = requests.complaint(answer)
-        reason = os.strerror(answer.errno) + (f" ({words})" if words else "")
+        reason = _reason(answer.errno, requests.complaint(answer))
         raise KernelError(f"nf_tables refused to answer: {reason}")

@@ -78,16 +78,6 @@ def pairs(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def count(data: bytes) -> int:
-    """Return how many attributes there are, all whole."""
-    found = start = 0
-    while start + 4 <= len(data):
-        size, _ = _cut(data, start)
-        start += (max(size, 4) + 3) & ~3
-        found += 1
-    return found
-
-
 def attributes(data: bytes) -> dict[int, bytes]:
     """Return attributes by type."""
     return dict(pairs(data))

@@ -51,7 +51,6 @@ from ringfence.ruleset.wire.expressions import (
     size_of,
 )
 from ringfence.ruleset.wire.keys import padded, register
-from ringfence.ruleset.wire.normal import normal_rule
 from ringfence.sets.interval import Interval
 
 _PROTOCOLS = {number_: protocol for protocol, number_ in PROTOCOL_NUMBERS.items()}
@@ -104,7 +103,7 @@ Memory: TypeAlias = dict[bytes, Step]
 
 
 def rule_of(listed: bytes, comment: str, memory: Memory) -> NftRule:
-    """Return the rule whose expressions these are, in normal form.
+    """Return the rule whose expressions these are, every check a match of its own.
 
     One with anything foreign in it is nothing but ``Foreign``.
     """
@@ -119,7 +118,7 @@ def rule_of(listed: bytes, comment: str, memory: Memory) -> NftRule:
     else:
         if reader.is_whole():
             matches, statements = tuple(reader.matches), tuple(reader.statements)
-            return normal_rule(NftRule(matches, statements, comment))
+            return NftRule(matches, statements, comment)
     names = ", ".join(
         words(attributes(data).get(linux.EXPRESSION_NAME)) for data in expressions
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple
@@ -12,9 +13,9 @@ from ringfence.ruleset.wire.attributes import (
     DUMP,
     HEADER,
     attributes,
-    count,
     message,
     number,
+    pairs,
     string,
     word,
     words,
@@ -29,6 +30,7 @@ INTERRUPTED = 0x10
 _CAPPED, _WITH_WORDS = 0x100, 0x200  # NLM_F_CAPPED, NLM_F_ACK_TLVS
 _WORDS = 1  # NLMSGERR_ATTR_MSG
 _CODE = Struct("=i")
+_LASTING = linux.SET_INTERVAL | linux.SET_MAP | linux.SET_CONCAT  # no element expires
 
 
 class Answer(NamedTuple):
@@ -96,20 +98,27 @@ def set_name(body: bytes) -> str:
     return words(attributes(body).get(linux.SET_NAME))
 
 
-def size_said(body: bytes) -> int | None:
-    """Return how many elements a dumped set has; None: the kernel does not say.
+def is_whole(of: bytes, bodies: Iterable[bytes]) -> bool:
+    """Whether a dump lists each element of a set once, as far as can be told.
 
-    Linux 6.16 and later do. Of trees of starts and ends it is another number.
+    The walk through a hash table starts over when the table grows: then elements come
+    twice, and as many are left out. Linux 6.16 and later say how many there are.
     """
-    found = attributes(body)
-    is_tree = number(found.get(linux.SET_FLAGS)) & linux.SET_INTERVAL
+    found = attributes(of)
+    flags = number(found.get(linux.SET_FLAGS))
+    if flags & ~_LASTING:
+        return True
+    elements = Counter(
+        element
+        for body in bodies
+        for _, element in pairs(attributes(body).get(linux.ELEMENTS, b""))
+    )
     said = found.get(linux.SET_COUNT)
-    return None if is_tree or said is None else number(said)
-
-
-def size_listed(bodies: Iterable[bytes]) -> int:
-    """Return how many elements are in messages of a dump."""
-    return sum(count(attributes(body).get(linux.ELEMENTS, b"")) for body in bodies)
+    # Of trees it is the number of ranges, of which starts and ends are listed.
+    is_tree = flags & linux.SET_INTERVAL
+    if said is not None and not is_tree and len(elements) != number(said):
+        return False
+    return len(elements) == elements.total()
 
 
 def generation(body: bytes) -> int:
