@@ -1,7 +1,7 @@
 """Raw netlink: links, addresses, routes and neighbours, many to a system call.
 
 One message is about 20 microseconds where one ``ip`` process is 18 ms. Message
-layouts: rtnetlink(7), linux/if_link.h, linux/neighbour.h, nfnetlink_conntrack.h.
+layouts: rtnetlink(7), linux/if_link.h, linux/neighbour.h.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ _ACK_TLVS = 0x200
 
 _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWNEIGH = 16, 20, 24, 28
 _RTM_SETLINK = 19
-_CT_DELETE = (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
 
 _IFF_UP = 1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 10, 18
@@ -207,11 +206,6 @@ def undo(messages: Sequence[Message]) -> list[Message]:
         for made in reversed(messages)
         if made.flags & _CREATE
     ]
-
-
-def forget_connections() -> Message:
-    """Delete every conntrack entry of the namespace (needs a netfilter socket)."""
-    return Message(_CT_DELETE, 0, bytes(4), "forget tracked connections")
 
 
 class Netlink:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from ringfence.adapters.conntrack import Conntrack
 from ringfence.adapters.netlink import (
     LOOPBACK,
-    NETLINK_NETFILTER,
     Message,
     Netlink,
-    forget_connections,
     link_up,
     undo,
 )
@@ -64,7 +63,7 @@ class Fabric:
         self._routers: list[_Router] = []
         self._nodes: dict[str, _Router] = {}
         self._made: dict[Site, list[tuple[Netlink, list[Message]]]] = {}
-        self._trackers: list[Netlink] = []
+        self._trackers: list[Conntrack] = []
         try:
             self._build()
         except BaseException:
@@ -129,7 +128,7 @@ class Fabric:
     def forget_connections(self) -> None:
         """Empty every node's connection tracking, so that each flow is new again."""
         for tracker in self._trackers:
-            tracker.request([forget_connections()])
+            tracker.forget_all()
 
     def _build(self) -> None:
         spine = self._router(None)
@@ -137,7 +136,7 @@ class Fabric:
             if site.kind is not SiteKind.NODE:
                 continue
             node = self._nodes[site.name] = self._router(site)
-            self._trackers.append(Netlink(NETLINK_NETFILTER))
+            self._trackers.append(Conntrack())
             node.uplink = spine.next_link()
             ends = links.routed(
                 node.uplink, node.namespace.fileno(), addresses, self._plan.gateways
