@@ -70,7 +70,7 @@ def lower(
     those of ``State``, by default made anew. Equal input gives an equal table; what
     one policy adds leaves the other names alone.
     """
-    scope = _scope(compiled, node, local)
+    scope = scope_of(compiled, node, local)
     claims = claims_of(compiled.cluster) if claims is None else claims
     contested = {address for address, of in claims.items() if len(of) > 1}
     isolated = {pod: isolating(compiled, pod) for pod in scope.pods}
@@ -93,7 +93,10 @@ def lower(
     return Lowered(arranged(table), left_out)
 
 
-def _scope(compiled: Compiled, node: str, local: frozenset[ObjectKey] | None) -> Scope:
+def scope_of(
+    compiled: Compiled, node: str, local: frozenset[ObjectKey] | None = None
+) -> Scope:
+    """Return the part of a cluster that a node's table is about."""
     pods = sorted(
         pod.key
         for pod in live_pods(compiled.cluster)
