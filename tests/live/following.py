@@ -10,7 +10,7 @@ from queue import Empty, Queue
 from typing import Any, TypeVar
 
 from ringfence.adapters.deltas import Changed, Delta, Listed
-from ringfence.adapters.kubeconfig import Choice, choose_access
+from ringfence.adapters.kubeconfig import Access, Choice, choose_access
 from ringfence.adapters.reflector import FOLLOWED, Pace, Reflector
 
 PATIENCE_S = 60.0
@@ -67,22 +67,25 @@ def names(listed: Listed) -> list[str]:
 
 
 @contextmanager
-def following(
-    config: Path | str,
-    kind: str,
-    pace: Pace = QUICK,
-    *,
-    room: int = 1000,
-    **more: Any,
+def reflecting(
+    access: Access, kind: str, pace: Pace = QUICK, *, room: int = 1000
 ) -> Iterator[Following]:
-    """Follow the resource of a kind as a kubeconfig has it, for a block."""
-    access = choose_access(Choice(kubeconfig=str(config)), {})
+    """Follow the resource of a kind for a block."""
     queue: Queue[Delta] = Queue(room)
     resources = tuple(resource for resource in FOLLOWED if resource.kind == kind)
-    pace = replace(pace, **more)
     reflector = Reflector(access, queue, resources=resources, pace=pace)
     reflector.start()
     try:
         yield Following(reflector, queue)
     finally:
         assert reflector.stop()
+
+
+@contextmanager
+def following(
+    config: Path | str, kind: str, *, room: int = 1000, **pace: Any
+) -> Iterator[Following]:
+    """Follow as a kubeconfig has it; ``pace`` are fields of Pace."""
+    access = choose_access(Choice(kubeconfig=str(config)), {})
+    with reflecting(access, kind, replace(QUICK, **pace), room=room) as followed:
+        yield followed

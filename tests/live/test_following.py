@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from controlplane.servers import ControlPlane
-from live.following import following, name_of, names
+from live.following import following, name_of, names, reflecting
 from live.proxy import proxied
 from ringfence.adapters.deltas import Changed, Down, Listed, Up
+from ringfence.adapters.kubeconfig import Choice, choose_access
 from ringfence.model.netpol import NetworkPolicy
 
 pytestmark = pytest.mark.controlplane
@@ -209,6 +210,46 @@ def test_a_token_is_read_again_when_the_server_refuses_it(
         token.write_text(plane.tokens["admin"])
         followed.next(Listed)
         followed.next(Up)
+
+
+def test_a_token_that_was_replaced_is_used_from_the_next_request_on(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(plane.tokens["admin"])
+    config = config_with(plane, tmp_path, {"tokenFile": "token"})
+    with following(config, "NetworkPolicy", watch=1.0) as followed:
+        followed.next(Listed)
+        token.write_text("revoked")
+        assert "does not accept the credentials" in followed.next(Down).reason
+
+
+def test_a_pod_follows_with_its_service_account(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    plane.ask("POST", accounts, {"metadata": {"name": "agent"}})
+    made = plane.ask("POST", f"{accounts}/agent/token", {"spec": {}})
+    (tmp_path / "token").write_text(made["status"]["token"])
+    (tmp_path / "ca.crt").write_bytes(plane.authority.read_bytes())
+    (tmp_path / "namespace").write_text("kube-system")
+    access = choose_access(
+        Choice(),
+        {
+            "KUBECONFIG": str(tmp_path / "none"),
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(plane.port),
+        },
+        service_account=tmp_path,
+    )
+    assert access.namespace == "kube-system"
+    user = "system:serviceaccount:default:agent"
+    with (
+        granted(plane, user, "list", "watch"),
+        reflecting(access, "NetworkPolicy") as followed,
+    ):
+        assert followed.next(Listed).objects == ()
+    plane.ask("DELETE", f"{accounts}/agent")
 
 
 def test_a_program_that_logs_in_is_run_again_when_its_token_expired(

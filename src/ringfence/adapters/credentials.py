@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ringfence.adapters.kubeconfig import Access, Exec, Server, User
@@ -43,6 +44,24 @@ def with_credentials(access: Access) -> Access:
     if user is access.user:
         raise _failed(user, "answered no token and no certificate")
     return replace(access, user=user)
+
+
+def files_stamp(access: Access) -> tuple[tuple[int, int] | None, ...]:
+    """Return what differs once a file that the access is read from was replaced.
+
+    A kubelet replaces tokens long before they expire, a cluster its authority.
+    """
+    user = access.user
+    files = (user.token_file, user.cert_file, user.key_file, access.server.ca_file)
+    return tuple(_stamp(Path(file)) for file in files if file)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _base64(pem: str) -> str:

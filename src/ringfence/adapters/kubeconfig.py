@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.decode_fields import Field
 from ringfence.manifest.reader import items, read_documents
 
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds its token, its namespace and whom to trust (KEP-1205)."""
 _HOME_CONFIG = "~/.kube/config"
 _CLOSE = 0.6
 
@@ -105,18 +107,24 @@ class _Config:
     problems: list[Problem]
 
 
-def choose_access(choice: Choice, environment: Mapping[str, str]) -> Access:
+def choose_access(
+    choice: Choice,
+    environment: Mapping[str, str],
+    *,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Access:
     """Return the cluster and user that kubectl would use here.
 
     That is ``choice.kubeconfig``, else the files of KUBECONFIG, else
-    ``~/.kube/config``, else, inside a pod, its service account. Raises
-    InputError where a file is wrong or what is chosen is not there.
+    ``~/.kube/config``, else, inside a pod, its service account, of which
+    ``service_account`` is the directory. Raises InputError where a file is wrong or
+    what is chosen is not there.
     """
     paths = _paths(choice, environment)
     required = bool(choice.kubeconfig)
     found = [path for path in paths if required or path.exists()]
-    if not found and _in_pod(environment):
-        return _impersonating(_service_account(environment), choice)
+    if not found and _in_pod(environment, service_account):
+        return _impersonating(_in_cluster(environment, service_account), choice)
     if not found:
         hint = "name one with --kubeconfig or KUBECONFIG"
         shown = os.pathsep.join(map(str, paths))
@@ -138,22 +146,22 @@ def _paths(choice: Choice, environment: Mapping[str, str]) -> list[Path]:
     return [Path(name) for name in named] or [Path(_HOME_CONFIG).expanduser()]
 
 
-def _in_pod(environment: Mapping[str, str]) -> bool:
+def _in_pod(environment: Mapping[str, str], account: Path) -> bool:
     served = "KUBERNETES_SERVICE_HOST" in environment
-    return served and (_SERVICE_ACCOUNT / "token").exists()
+    return served and (account / "token").exists()
 
 
-def _service_account(environment: Mapping[str, str]) -> Access:
+def _in_cluster(environment: Mapping[str, str], account: Path) -> Access:
     host = environment["KUBERNETES_SERVICE_HOST"]
     host = f"[{host}]" if ":" in host else host
     port = environment.get("KUBERNETES_SERVICE_PORT", "443")
-    place = _SERVICE_ACCOUNT / "namespace"
+    place = account / "namespace"
     namespace = place.read_text().strip() if place.exists() else ""
     return Access(
         context="in-cluster",
         namespace=namespace or "default",
-        server=Server(f"https://{host}:{port}", str(_SERVICE_ACCOUNT / "ca.crt")),
-        user=User("serviceaccount", token_file=str(_SERVICE_ACCOUNT / "token")),
+        server=Server(f"https://{host}:{port}", str(account / "ca.crt")),
+        user=User("serviceaccount", token_file=str(account / "token")),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import httpx2
 
 from ringfence.adapters.connection import Asked, Connection
-from ringfence.adapters.credentials import with_credentials
+from ringfence.adapters.credentials import files_stamp, with_credentials
 from ringfence.adapters.kubeconfig import Access
 from ringfence.errors import InputError
 
@@ -60,7 +60,11 @@ class Answer:
 
 
 class Session:
-    """What threads that ask the same server share: a connection, renewed on 401."""
+    """What threads that ask the same server share: a connection.
+
+    It is another one once the server refused its credentials (401), or once a file
+    was replaced that they came from.
+    """
 
     def __init__(self, access: Access, *, silence_s: float) -> None:
         """Keep how to connect; ``silence_s``: how long an answer may take."""
@@ -70,6 +74,7 @@ class Session:
         self._lock = Lock()
         self._login = Lock()
         self._newest: Connection | None = None
+        self._stamp = files_stamp(access)
         self._uses: dict[Connection, int] = {}
         self._ended = False
 
@@ -121,8 +126,9 @@ class Session:
     def _connected(self, expired: Connection | None) -> Iterator[Connection]:
         """Yield the connection, a new one where this is the one that expired."""
         with self._login:  # it may take minutes: whoever ends it all does not wait
-            newest = self._newest
-            if newest is None or newest is expired:
+            newest, stamp = self._newest, files_stamp(self._access)
+            if newest is None or newest is expired or stamp != self._stamp:
+                self._stamp = stamp
                 newest = Connection(with_credentials(self._access), self._timeout)
             with self._lock:
                 self._newest = newest
