@@ -23,6 +23,7 @@ from ringfence.report.placing import (
 from ringfence.report.routing import Router
 from ringfence.report.svgmarks import (
     LOOKS,
+    NOTE_LEFT,
     arrowhead,
     legend_marks,
     legend_rows,
@@ -33,7 +34,7 @@ from ringfence.report.svgmarks import (
 )
 from ringfence.report.svgpaths import length, path_data, until_met
 from ringfence.report.svgstyle import STYLE, theme_style
-from ringfence.report.textwidth import fitted, width
+from ringfence.report.textwidth import fitted, width, wrapped
 
 HUES = 6
 
@@ -65,8 +66,13 @@ class Sheet:
         """Yield the document piece by piece, with a style element or none."""
         legend = legend_rows(self.picture)
         legend_top = self.plan.height + 8
-        notes = [*self.picture.notes]
         wide = max(self.routes.width, 640.0)
+        room = wide - NOTE_LEFT * 2
+        notes = [
+            line
+            for note in self.picture.notes
+            for line in wrapped(note, SMALL, room, bold=True)
+        ]
         height = legend_top + ROW * (len(legend) + len(notes)) + 16
         yield (
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" '

@@ -9,6 +9,8 @@ from ringfence.report.picture import Line, Mark, Picture
 from ringfence.report.placing import ROW, SMALL, card_rows
 from ringfence.report.textwidth import fitted, width
 
+NOTE_LEFT = 14.0
+
 
 def text_mark(x: float, y: float, text: str, style: str) -> str:
     """Return a text that starts at a point of its base line."""
@@ -158,6 +160,6 @@ def legend_marks(
         yield text_mark(74, y + 12, fitted(words, SMALL, wide - 84), "detail")
         y += ROW
     for note in notes:
-        yield text_mark(14, y + 12, fitted(note, SMALL, wide - 28), "note")
+        yield text_mark(NOTE_LEFT, y + 12, note, "note")
         y += ROW
     yield "</g>"

@@ -35,3 +35,15 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     while text and width(text + ELLIPSIS, size, bold=bold) > room:
         text = text[:-1]
     return text.rstrip(" ,") + ELLIPSIS
+
+
+def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
+    """Return the text in lines that fit, parted between words."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else ""
+        if longer and width(longer, size, bold=bold) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

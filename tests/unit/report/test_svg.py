@@ -16,7 +16,7 @@ from ringfence.model.workload import Pod
 from ringfence.report.picture import Card, Frame, Line, Picture
 from ringfence.report.picturing import picture
 from ringfence.report.svg import Sheet, svg_document
-from ringfence.report.textwidth import fitted, width
+from ringfence.report.textwidth import fitted, width, wrapped
 from worlds import cluster, ingress, peer, pod, rule, tcp
 
 PORTS = ("80", "443", "all", "53,53/UDP")
@@ -160,3 +160,10 @@ def test_text_is_cut_where_its_room_ends() -> None:
     cut = fitted("a name that is far too long for its card", 12, 80)
     assert cut.endswith("…")
     assert width(cut, 12) <= 80
+
+
+def test_a_long_note_goes_on_in_the_next_line() -> None:
+    lines = wrapped("a note that is far too long for one line", 12, 80, bold=True)
+    assert len(lines) > 1
+    assert " ".join(lines) == "a note that is far too long for one line"
+    assert all(width(line, 12, bold=True) <= 80 for line in lines)
