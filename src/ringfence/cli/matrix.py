@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -78,6 +79,7 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
     from ringfence.analysis.focus import Focus  # noqa: PLC0415 - quick help
     from ringfence.analysis.matrix import By  # noqa: PLC0415
 
+    gc.disable()  # what is compiled stays to the end, as what is read does
     conns = None if port is None else _conns(port)
     compiled = load_compiled(inputs, profile)
     sources, targets = (

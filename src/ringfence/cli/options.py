@@ -221,12 +221,14 @@ def load_cluster(inputs: Inputs, *, entries: bool = False) -> Decoded:
     Warnings go to stderr, and with ``-v`` the count of what was passed over.
     """
     # What is read stays: looking through it for garbage takes a third of the time.
+    collecting = gc.isenabled()
     gc.disable()
     try:
         return decode_layers(_layers(inputs, entries=entries), inputs)
     finally:
         gc.freeze()
-        gc.enable()
+        if collecting:
+            gc.enable()
 
 
 def decode_layers(layers: list[list[Document]], inputs: Inputs) -> Decoded:
