@@ -15,19 +15,19 @@ from typing import Self
 
 from ringfence.adapters.netlink import NETLINK_NETFILTER
 from ringfence.errors import KernelError
-from ringfence.observe.attributes import DONE, ERROR, FAMILY, HEADER, envelopes
+from ringfence.observe.envelopes import DONE, ERROR, FAMILY, envelopes
 from ringfence.observe.tracked import (
     CT_DELETE,
     CT_GET,
-    DUMP,
     DUMP_INTERRUPTED,
+    EVERYTHING,
     Tracked,
     dumped,
     forgetting,
 )
+from ringfence.ruleset.wire.attributes import ACK, DUMP, HEADER, REQUEST
 
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
-_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300  # linux/netlink.h: NLM_F_*
 _DATAGRAM = 1 << 16  # the kernel fills at most half of it (NLMSG_GOODSIZE, 32 KiB)
 _BATCH = 128  # deletions a system call; their refusals fit into the receive buffer
 _TRIES = 5
@@ -68,7 +68,7 @@ class Conntrack:
         """
         found: dict[tuple[int, int, bytes], Tracked] = {}
         for _ in range(_TRIES):
-            self._send(CT_GET, _REQUEST | _DUMP, [DUMP])
+            self._send(CT_GET, REQUEST | DUMP, [EVERYTHING])
             whole = self._listing(found, touching)
             if whole:
                 break
@@ -120,7 +120,7 @@ class Conntrack:
 
     def _forget(self, bodies: Sequence[bytes]) -> int:
         """Send deletions: the last one is acknowledged, others only where refused."""
-        self._send(CT_DELETE, _REQUEST, bodies)
+        self._send(CT_DELETE, REQUEST, bodies)
         codes = list(self._refusals())
         for code in codes:
             if code != errno.ENOENT:
@@ -142,7 +142,7 @@ class Conntrack:
         parts = []
         last = self._sequence + len(bodies)
         for number, body in enumerate(bodies, start=self._sequence + 1):
-            asked = flags | (_ACK if number == last else 0)
+            asked = flags | (ACK if number == last else 0)
             parts.append(HEADER.pack(HEADER.size + len(body), kind, asked, number, 0))
             parts.append(body + b"\0" * (-len(body) % 4))
         self._sequence = last % 2**32

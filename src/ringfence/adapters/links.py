@@ -17,15 +17,8 @@ from typing import NamedTuple, Self
 
 from ringfence.errors import KernelError
 from ringfence.model.flow import IPAddress
-from ringfence.observe.attributes import (
-    DONE,
-    ERROR,
-    HEADER,
-    Envelope,
-    attribute,
-    attributes,
-    envelopes,
-)
+from ringfence.observe.envelopes import DONE, ERROR, Envelope, envelopes
+from ringfence.ruleset.wire.attributes import HEADER, attribute, attributes
 
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _NEWLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE = 16, 18, 20, 22, 24, 26

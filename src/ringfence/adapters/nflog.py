@@ -11,13 +11,13 @@ from typing import Self
 
 from ringfence.adapters.netlink import NETLINK_NETFILTER
 from ringfence.errors import KernelError
-from ringfence.observe.attributes import ERROR, HEADER, envelopes
+from ringfence.observe.envelopes import ERROR, envelopes
 from ringfence.observe.logged import LOG_CONFIG, Logged, logged, subscription
+from ringfence.ruleset.wire.attributes import ACK, HEADER, REQUEST
 
 COPIED = 128
 """Bytes of a packet that are asked for; the rule's snaplen may allow fewer."""
 
-_REQUEST, _ACK = 0x1, 0x4  # linux/netlink.h
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module does not name it
 _RECEIVE = 4 << 20
 _BUFFERED = 1 << 16
@@ -89,7 +89,7 @@ class Nflog:
     def _subscribe(self, group: int) -> None:
         for body in subscription(group, COPIED, _BUFFERED):
             size = HEADER.size + len(body)
-            head = HEADER.pack(size, LOG_CONFIG, _REQUEST | _ACK, group, 0)
+            head = HEADER.pack(size, LOG_CONFIG, REQUEST | ACK, group, 0)
             self._socket.send(head + body)
             code = self._acknowledged()
             if code:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from ringfence.observe.attributes import (
+from ringfence.observe.envelopes import FAMILY, Envelope
+from ringfence.ruleset.wire.attributes import (
     BODY,
-    FAMILY,
     HEADER,
-    Envelope,
     attribute,
     attributes,
     number,
@@ -81,18 +80,18 @@ def logged(message: Envelope, now: int) -> Logged | None:
     hook = found.get(_HEADER, b"")
     return Logged(
         group,
-        bytes(found.get(_PREFIX, b"")).rstrip(b"\0").decode("ascii", "replace"),
-        bytes(found[_PAYLOAD]),
+        found.get(_PREFIX, b"").rstrip(b"\0").decode("ascii", "replace"),
+        found[_PAYLOAD],
         _time(found.get(_STAMP)) or now,
         hook[_HOOK_AT] if len(hook) > _HOOK_AT else 0,
-        number(found.get(_IN)) or 0,
-        number(found.get(_OUT)) or 0,
-        number(found.get(_MARK)) or 0,
-        number(found.get(_SEQUENCE)) or 0,
+        number(found.get(_IN)),
+        number(found.get(_OUT)),
+        number(found.get(_MARK)),
+        number(found.get(_SEQUENCE)),
     )
 
 
-def _time(stamp: memoryview | None) -> int:
+def _time(stamp: bytes | None) -> int:
     if stamp is None or len(stamp) < _STAMP_LAYOUT.size:
         return 0
     seconds, microseconds = _STAMP_LAYOUT.unpack_from(stamp)

@@ -11,14 +11,12 @@ from collections.abc import Collection
 from struct import Struct
 from typing import NamedTuple
 
-from ringfence.observe.attributes import (
-    ATTRIBUTE,
+from ringfence.observe.envelopes import FAMILY, Envelope, envelopes
+from ringfence.ruleset.wire.attributes import (
     BODY,
-    FAMILY,
-    Envelope,
     attribute,
     attributes,
-    envelopes,
+    nested,
     number,
 )
 
@@ -33,7 +31,7 @@ DUMP_INTERRUPTED = 0x10
 _ORIGINAL, _REPLY, _STATUS, _MARK, _ID, _ZONE = 1, 2, 3, 8, 12, 18
 _ADDRESSES, _TRANSPORT, _TUPLE_ZONE = 1, 2, 3
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
-_NESTED = 0x8000
+_ATTRIBUTE = Struct("=HH")
 _FACTS = {_ID: 0, _STATUS: 1, _MARK: 2, _ZONE: 3}
 
 
@@ -97,11 +95,8 @@ def _blank_tuple(kind: int, width: int) -> bytes:
         + attribute(_SOURCE_PORT, bytes(2))
         + attribute(_DESTINATION_PORT, bytes(2))
     )
-    return attribute(
-        kind | _NESTED,
-        attribute(_ADDRESSES | _NESTED, addresses)
-        + attribute(_TRANSPORT | _NESTED, transport),
-    )
+    inside = nested(_ADDRESSES, addresses), nested(_TRANSPORT, transport)
+    return nested(kind, *inside)
 
 
 _ADDRESS_TYPES = {4: (1, 2), 16: (3, 4)}
@@ -113,7 +108,7 @@ _HEAD = Struct("=IH10xB")
 _LAYOUTS = {2: _layout(4), 10: _layout(16)}
 """By AF_INET and AF_INET6."""
 
-DUMP = FAMILY.pack(0, 0, 0)
+EVERYTHING = FAMILY.pack(0, 0, 0)
 """The body that asks for every entry of every family (AF_UNSPEC)."""
 
 
@@ -184,8 +179,8 @@ def _facts(data: bytes) -> tuple[int, int, int, int]:
     facts = [0, 0, 0, 0]
     start = 0
     while start + 4 <= len(data):
-        size, kind = ATTRIBUTE.unpack_from(data, start)
-        if size < ATTRIBUTE.size:
+        size, kind = _ATTRIBUTE.unpack_from(data, start)
+        if size < _ATTRIBUTE.size:
             break
         place = _FACTS.get(kind)
         if place is not None:
@@ -198,28 +193,26 @@ def _facts(data: bytes) -> tuple[int, int, int, int]:
 def _entry(body: bytes) -> Tracked | None:
     """Read an entry attribute by attribute, None where it has no two tuples."""
     found = attributes(body)
-    original, reply = (_tuple(found.get(kind)) for kind in (_ORIGINAL, _REPLY))
+    original, reply = (_tuple(found.get(kind, b"")) for kind in (_ORIGINAL, _REPLY))
     if original is None or reply is None:
         return None
-    return Tracked(original[0], reply[0], original[1], *_facts(body), _raw(found))
+    return Tracked(original[0], reply[0], original[1], *_facts(body), found[_ORIGINAL])
 
 
-def _raw(found: dict[int, memoryview]) -> bytes:
-    return bytes(found[_ORIGINAL])
-
-
-def _tuple(data: memoryview | None) -> tuple[Tuple, int] | None:
-    if data is None:
-        return None
+def _tuple(data: bytes) -> tuple[Tuple, int] | None:
     found = attributes(data)
     addresses = attributes(found.get(_ADDRESSES, b""))
     transport = attributes(found.get(_TRANSPORT, b""))
-    protocol = number(transport.get(_NUMBER))
+    if _NUMBER not in transport:
+        return None
     for source, destination in _ADDRESS_TYPES.values():
-        if source in addresses and destination in addresses and protocol is not None:
-            ends = bytes(addresses[source]), bytes(addresses[destination])
+        if source in addresses and destination in addresses:
             ports = (_SOURCE_PORT, _DESTINATION_PORT)
-            return Tuple(*ends, *(number(transport.get(of)) for of in ports)), protocol
+            one, other = (
+                number(transport[of]) if of in transport else None for of in ports
+            )
+            ends = addresses[source], addresses[destination]
+            return Tuple(*ends, one, other), number(transport[_NUMBER])
     return None
 
 
@@ -228,7 +221,7 @@ def forgetting(entry: Tracked) -> bytes:
     family = 2 if len(entry.original.source) == 4 else 10  # noqa: PLR2004 - bytes of IPv4
     return (
         FAMILY.pack(family, 0, 0)
-        + attribute(_ORIGINAL | _NESTED, entry.tuple)
+        + nested(_ORIGINAL, entry.tuple)
         + attribute(_ID, entry.id.to_bytes(4, "big"))
         + (attribute(_ZONE, entry.zone.to_bytes(2, "big")) if entry.zone else b"")
     )
