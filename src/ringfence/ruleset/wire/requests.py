@@ -51,6 +51,8 @@ def answers(data: bytes) -> Iterator[Answer]:
     start = 0
     while start + HEADER.size <= len(data):
         size, kind, flags, number_, _ = HEADER.unpack_from(data, start)
+        if size < HEADER.size:
+            return
         code, body = 0, data[start + BODY : start + size]
         if kind in (ERROR, DONE):
             if size >= HEADER.size + _CODE.size:
