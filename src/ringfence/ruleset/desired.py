@@ -8,7 +8,7 @@ same functions that ``lower`` asks; here is only when to ask.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import TypeAlias
 
@@ -40,6 +40,7 @@ from ringfence.ruleset.naming import (
     BlocksId,
     ChainId,
     ContestedId,
+    Identity,
     NamedPortsId,
     PodPeersId,
     PortsId,
@@ -159,6 +160,11 @@ class Desired:
                 index,
             )
         )
+
+    @property
+    def index(self) -> Mapping[str, Identity]:
+        """What the names of the table stand for, now."""
+        return self._chains.index
 
     @property
     def omissions(self) -> tuple[Omission, ...]:

@@ -1,0 +1,92 @@
+"""Established connections that a change denied, ended.
+
+Listing a hundred thousand connections takes a while, so a thread of its own does
+it; the loop, which alone knows the policies, judges what was listed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+
+from ringfence.adapters.conntrack import Conntrack
+from ringfence.agent import journal
+from ringfence.agent.cut import Judge
+from ringfence.agent.plan import Touched
+from ringfence.errors import KernelError
+from ringfence.observe.tracked import Tracked
+
+LATER_S = 1.0
+"""How long connections of pods that went may wait: many go in one listing."""
+
+
+class Cutter:
+    """Lists connections on request and ends those that a judge denies.
+
+    ``deliver`` is called in the listing thread with what was found. Everything else
+    is of one thread, that of the loop.
+    """
+
+    def __init__(self, deliver: Callable[[list[Tracked]], None]) -> None:
+        self._deliver = deliver
+        self._conntrack = Conntrack()
+        self._wanted: SimpleQueue[frozenset[bytes] | None] = SimpleQueue()
+        self._soon: frozenset[bytes] = frozenset()
+        self._later: frozenset[bytes] = frozenset()
+        self._later_at: float | None = None
+        self._listing = False
+        self._thread = Thread(target=self._list, name="conntrack", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; what is being listed is not delivered any more."""
+        self._wanted.put(None)
+        self._conntrack.close()
+
+    def want(self, touched: Touched) -> None:
+        """Have the connections of these addresses listed, one listing at a time."""
+        self._soon |= touched.soon
+        if touched.later and not self._later:
+            self._later_at = time.monotonic() + LATER_S
+        self._later |= touched.later
+        self._ask()
+
+    @property
+    def due_in_s(self) -> float | None:
+        """How long until ``want`` should be called again, None: no need."""
+        if self._later_at is None or self._listing:
+            return None
+        return max(0.0, self._later_at - time.monotonic())
+
+    def _ask(self) -> None:
+        if self._listing:
+            return
+        late = self._later_at is not None and self._later_at <= time.monotonic()
+        addresses = self._soon | (self._later if late else frozenset())
+        if not addresses:
+            return
+        self._soon = frozenset()
+        if late:
+            self._later, self._later_at = frozenset(), None
+        self._listing = True
+        self._wanted.put(addresses)
+
+    def cut(self, entries: list[Tracked], judge: Judge) -> int:
+        """End the listed connections that are denied; return how many."""
+        self._listing = False
+        denied = judge.denied(entries)
+        ended = self._conntrack.forget(denied) if denied else 0
+        self._ask()
+        return ended
+
+    def _list(self) -> None:
+        with Conntrack() as conntrack:
+            while (addresses := self._wanted.get()) is not None:
+                try:
+                    found = conntrack.entries(addresses)
+                except KernelError as error:
+                    journal.error("connections cannot be listed", words=str(error))
+                    found = []
+                self._deliver(found)

@@ -1,0 +1,69 @@
+"""Logged packets as flow records: written, counted, told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ringfence.agent.config import Config
+from ringfence.agent.flowlog import FlowLog
+from ringfence.agent.flowtap import FlowTap
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.node import Node
+from ringfence.observe.attribute import Attribution
+from ringfence.observe.hubble import line
+from ringfence.observe.logged import Logged
+from ringfence.observe.record import FlowRecord, Verdict
+
+MODES = {Verdict.DROPPED: "enforce", Verdict.AUDIT: "audit"}
+"""Verdicts that are denials, and the mode they come from."""
+
+
+class Flows:
+    """Takes what the kernel logs to where it was configured to go."""
+
+    def __init__(
+        self, config: Config, deliver: Callable[[list[Logged]], bool], metrics: Metrics
+    ) -> None:
+        """Subscribe and open the sinks. Raises KernelError where that is refused."""
+        self._name = config.node
+        self._metrics = metrics
+        self._log = FlowLog(config.flow_log, config.flow_socket, config.node)
+        self._tap = FlowTap(deliver)
+        self._attribution: Attribution | None = None
+        self._lost: dict[str, int] = {}
+
+    def close(self) -> None:
+        """End the subscription and close the sinks."""
+        self._tap.close()
+        self._log.close()
+
+    def forget(self) -> None:
+        """Explain anew from now on: the state has changed."""
+        self._attribution = None
+
+    def take(self, packets: Iterable[Logged], node: Node) -> None:
+        """Write the records of packets, explained by what holds now."""
+        if self._attribution is None:
+            state = node.state
+            self._attribution = Attribution(
+                state.compiled, state.claims, self._name, node.desired.index
+            )
+        records = list(filter(None, map(self._attribution.record, packets)))
+        for record in records:
+            self._count(record)
+        self._log.write(map(line, records))
+        self._count_lost()
+
+    def _count(self, record: FlowRecord) -> None:
+        mode = MODES.get(record.verdict)
+        if mode is None:
+            return
+        ingress = record.direction == "INGRESS"
+        subject = record.destination if ingress else record.source
+        labels = (record.direction.lower(), subject.namespace, mode)
+        self._metrics.denied.labels(*labels).inc()
+
+    def _count_lost(self) -> None:
+        for where, lost in (self._tap.lost | self._log.lost).items():
+            self._metrics.lost.labels(where).inc(lost - self._lost.get(where, 0))
+            self._lost[where] = lost

@@ -1,0 +1,284 @@
+"""The agent's loop: whatever happens comes through one inbox to one thread."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from typing import Any, TypeAlias
+
+from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
+from ringfence.adapters.nftables import Nftables
+from ringfence.agent import journal
+from ringfence.agent.audit import audit
+from ringfence.agent.bridging import Bridging
+from ringfence.agent.config import (
+    Config,
+    Established,
+    chosen_enforcement,
+    is_closed,
+)
+from ringfence.agent.cutting import Cutter
+from ringfence.agent.flows import Flows
+from ringfence.agent.health import Health
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.node import NOTHING, Node
+from ringfence.agent.plan import Touched
+from ringfence.agent.state import Intake, Key, cluster_of
+from ringfence.engine.state_events import Kind
+from ringfence.errors import Problem
+from ringfence.model.cluster import Cluster
+from ringfence.model.workload import Pod
+from ringfence.observe.logged import Logged
+from ringfence.observe.tracked import Tracked
+from ringfence.ruleset.lower import TABLE_NAME
+from ringfence.ruleset.wire.normal import normal
+
+MOST_AT_ONCE = 5_000
+"""Messages taken before the kernel is changed; a burst is one transaction."""
+
+_HEARTBEAT_S = 5.0
+_FIRST_AUDIT_S = 2.0  # when what came while the first lists did is done
+_API, _KERNEL = "api", "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The loop is to end; the rules stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections that were listed to be judged."""
+
+    entries: list[Tracked]
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """Packets that the ruleset logged."""
+
+    logged: list[Logged]
+
+
+Message: TypeAlias = Delta | Connections | Packets | Stop
+
+Inbox: TypeAlias = Queue[Any]
+"""Of Message; whoever puts knows of some kinds only."""
+
+
+class Loop:
+    """Follows the messages of its inbox until a Stop; call ``run`` in one thread."""
+
+    def __init__(
+        self, config: Config, inbox: Inbox, health: Health, metrics: Metrics
+    ) -> None:
+        """Open the kernel. Raises KernelError where it does not let us."""
+        self._config = config
+        self._inbox = inbox
+        self._health = health
+        self._metrics = metrics
+        self._kernel = Nftables()
+        self._bridging = Bridging(health)
+        self._cutter: Cutter | None = None
+        if config.established is Established.RECHECK:
+            self._cutter = Cutter(lambda found: inbox.put(Connections(found)))
+        self._flows = Flows(config, self._offer, metrics)
+        choice, closed = chosen_enforcement(config), is_closed(config)
+        self._intake = Intake(config.node, choice, closed=closed)
+        self._told: Mapping[tuple[Kind, Key], tuple[Problem, ...]] = {}
+        self._node: Node | None = None
+        self._audit_at: float | None = None
+        health.want(_API, "waiting for the first lists")
+        health.want(_KERNEL, "nothing programmed yet")
+
+    def run(self) -> None:
+        """Work until a Stop comes."""
+        while True:
+            messages = self._take()
+            self._health.beat()
+            if any(isinstance(message, Stop) for message in messages):
+                break
+            changed = self._sort(messages)
+            if self._node is not None:
+                self._step(self._node, changed)
+            elif self._intake.synced:
+                self._begin()
+        self._flows.close()
+        if self._cutter is not None:
+            self._cutter.close()
+        self._kernel.close()
+
+    def _offer(self, logged: list[Logged]) -> bool:
+        """Take packets from the reading thread, if there is room for them."""
+        try:
+            self._inbox.put_nowait(Packets(logged))
+        except Full:
+            return False
+        return True
+
+    def _take(self) -> list[Message]:
+        """Wait for a message, or until something is due; take all that are there."""
+        messages: list[Message] = []
+        try:
+            messages.append(self._inbox.get(timeout=self._patience_s()))
+            while len(messages) < MOST_AT_ONCE:
+                messages.append(self._inbox.get_nowait())
+        except Empty:
+            pass
+        return messages
+
+    def _patience_s(self) -> float:
+        """Return how long there is nothing to do but wait."""
+        dues = [
+            _HEARTBEAT_S,
+            self._node.realiser.retry_in_s if self._node else None,
+            self._cutter.due_in_s if self._cutter else None,
+            None if self._audit_at is None else self._audit_at - time.monotonic(),
+        ]
+        return max(0.0, min(due for due in dues if due is not None))
+
+    def _sort(self, messages: Iterable[Message]) -> list[Changed]:
+        """Take messages in; return the changes among them."""
+        changed: list[Changed] = []
+        for message in messages:
+            match message:
+                case Changed(kind, key, stored):
+                    self._intake.change(kind, key, stored)
+                    changed.append(message)
+                case Listed(kind, objects):
+                    cluster = self._node.state.cluster if self._node else Cluster()
+                    self._intake.relist(kind, objects, cluster)
+                    journal.info("listed", kind=kind, objects=len(objects))
+                    self._api(kind, "")
+                case Down(kind, reason):
+                    self._api(kind, reason)
+                case Up(kind):
+                    self._api(kind, "")
+                case Connections(entries):
+                    self._judge(entries)
+                case Packets(logged):
+                    if self._node is not None:
+                        self._flows.take(logged, self._node)
+                case Stop():
+                    pass
+        return changed
+
+    def _api(self, kind: str, reason: str) -> None:
+        """Note whether a kind is followed; before its first list that is waited for."""
+        self._metrics.followed.labels(kind).set(not reason)
+        if reason:
+            journal.warning("the API cannot be followed", kind=kind, reason=reason)
+        self._health.tell(**{f"api:{kind}": reason or "followed"})
+        if self._node is None:
+            missing = ", ".join(self._intake.missing)
+            self._health.want(_API, reason or f"waiting for the lists of {missing}")
+
+    def _begin(self) -> None:
+        """Program the node for the first time."""
+        first = cluster_of(self._intake.events()), self._intake.enforcement
+        node = Node(self._config.node, first, self._kernel, self._metrics)
+        # What was listed stays: nothing in it is garbage to be looked for again.
+        gc.collect()
+        gc.freeze()
+        touched = node.take_over()
+        self._node = node
+        self._health.have(_API)
+        self._bridging.look(node.local_addresses())
+        self._settle(node, touched)
+        self._audit_at = time.monotonic() + _FIRST_AUDIT_S
+        journal.info(
+            "this node is enforced",
+            node=self._config.node,
+            pods=len(node.local),
+            policies=len(node.state.cluster.policies),
+        )
+
+    def _step(self, node: Node, changed: list[Changed]) -> None:
+        """Take what has come, and what is due."""
+        events = self._intake.events()
+        if events:
+            before = set(node.local)
+            touched = node.follow(events, self._intake.enforcement)
+            self._flows.forget()
+            self._measure(node, changed)
+            if node.local - before:
+                self._bridging.look(node.local_addresses())
+            self._settle(node, touched)
+        elif node.realiser.retry_in_s == 0:
+            node.realiser.retry()
+            self._settle(node, NOTHING)
+        elif self._cutter is not None and self._cutter.due_in_s == 0:
+            self._cutter.want(NOTHING)
+        if self._audit_at is not None and self._audit_at <= time.monotonic():
+            self._audit(node)
+
+    def _settle(self, node: Node, touched: Touched) -> None:
+        """Tell how the kernel stands, and have connections looked at."""
+        if self._cutter is not None:
+            self._cutter.want(touched)
+        trouble = node.realiser.trouble
+        if node.realiser.retry_in_s is None:
+            if self._health.have(_KERNEL):
+                journal.info("the kernel holds all that is desired")
+        else:
+            parts = [f"{part.name}: {part.words}" for part in trouble]
+            reason = "; ".join(parts) or node.realiser.complaint
+            self._health.want(_KERNEL, reason)
+        self._tell_problems()
+        self._gauge(node)
+
+    def _measure(self, node: Node, changed: Iterable[Changed]) -> None:
+        """Note how long events took to the kernel's acknowledgement."""
+        now = time.monotonic()
+        for change in changed:
+            lag = now - change.received_at
+            self._metrics.ack.labels(change.kind).observe(lag)
+            value = change.stored.value if change.stored else None
+            if isinstance(value, Pod) and value.key in node.local and value.addresses:
+                self._metrics.pod_lag.observe(lag)
+
+    def _judge(self, entries: list[Tracked]) -> None:
+        if self._cutter is None or self._node is None:
+            return
+        ended = self._cutter.cut(entries, self._node.judge())
+        if ended:
+            self._metrics.cut.inc(ended)
+            journal.info("connections that are denied now were ended", ended=ended)
+
+    def _audit(self, node: Node) -> None:
+        """Compare the kernel with what it should hold, and repair it."""
+        realised = self._kernel.table(TABLE_NAME)
+        findings = audit(realised, normal(node.desired.table()), node.judge())
+        for line in () if findings.clean else findings.lines():
+            journal.error("audit", found=line)
+        self._metrics.drift.labels("disagreed").inc(len(findings.disagreements))
+        if not findings.clean:
+            node.realiser.drift(realised)
+        self._bridging.look(node.local_addresses())
+        self._settle(node, NOTHING)
+        self._audit_at = self._next_audit()
+
+    def _next_audit(self) -> float | None:
+        interval = self._config.audit_interval_s
+        return time.monotonic() + interval if interval else None
+
+    def _tell_problems(self) -> None:
+        """Log each object that is not understood once, and count them by kind."""
+        problems = self._intake.problems
+        if problems == self._told:
+            return
+        for key in problems.keys() - self._told.keys():
+            for problem in problems[key]:
+                journal.warning("not understood, so it allows nothing", what=problem)
+        self._told = dict(problems)
+        for kind in Kind:
+            count = sum(known is kind for known, _ in problems)
+            self._metrics.unread.labels(kind.value).set(count)
+
+    def _gauge(self, node: Node) -> None:
+        self._metrics.policies.set(len(node.state.cluster.policies))
+        for direction, count in node.isolated().items():
+            self._metrics.isolated.labels(direction.value.lower()).set(count)

@@ -1,0 +1,97 @@
+"""One node's state, desired table and kernel, in step; of one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ringfence.adapters.links import Links
+from ringfence.adapters.nftables import Nftables
+from ringfence.agent.cut import Judge, Site
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.plan import Touched, touched
+from ringfence.agent.realise import Realiser
+from ringfence.engine.compiler import selectable
+from ringfence.engine.state import State
+from ringfence.engine.state_changes import Changes
+from ringfence.engine.state_events import Event
+from ringfence.model.cluster import Cluster
+from ringfence.model.flow import Direction, IPAddress
+from ringfence.model.workload import Pod
+from ringfence.ruleset.desired import Desired
+from ringfence.ruleset.enforcement import Enforcement
+
+NOTHING = Touched(frozenset(), frozenset())
+
+
+class Node:
+    """What is known of a cluster, as far as one node's kernel should show it."""
+
+    def __init__(
+        self,
+        name: str,
+        first: tuple[Cluster, Enforcement],
+        kernel: Nftables,
+        metrics: Metrics,
+    ) -> None:
+        """Take the cluster of the first lists. Nothing is committed yet."""
+        cluster, self._enforcement = first
+        self._name = name
+        self.state = State(cluster)
+        self.desired = Desired(self.state, name, self._enforcement)
+        self.realiser = Realiser(kernel, self.desired, metrics)
+        self.local = {
+            pod.key for pod in self.state.cluster.pods.values() if self._is_mine(pod)
+        }
+
+    def take_over(self) -> Touched:
+        """Bring the kernel to the desired table; return whose connections to look at.
+
+        What an earlier agent left stays as far as it is right: no packet meets a
+        table that is half made.
+        """
+        self.realiser.take_over()
+        return Touched(self.judge().subjects(), frozenset())
+
+    def follow(self, events: Iterable[Event], enforcement: Enforcement) -> Touched:
+        """Take a batch of events into the state and the kernel."""
+        changes = self.state.apply(events)
+        self._note_local(changes)
+        self.realiser.realise(self.desired.follow(changes))
+        found = touched(changes, self.state.compiled, self.local)
+        if enforcement != self._enforcement:
+            self._enforcement = enforcement
+            self.realiser.realise(self.desired.enforce(enforcement))
+            found = Touched(found.soon | self.judge().subjects(), found.later)
+        return found
+
+    def judge(self) -> Judge:
+        """Return a judge of connections, for this moment."""
+        with Links() as links:
+            own = links.own_addresses()
+        site = Site(frozenset(self.local), own, self._enforcement)
+        return Judge(self.state.compiled, self.state.claims, site)
+
+    def isolated(self) -> dict[Direction, int]:
+        """Return how many of the node's pods some policy isolates."""
+        compiled = self.state.compiled
+        return {
+            direction: sum(
+                compiled.policy_set(direction, key) is not None for key in self.local
+            )
+            for direction in Direction
+        }
+
+    def local_addresses(self) -> list[IPAddress]:
+        """Return the addresses of the node's pods."""
+        pods = self.state.cluster.pods
+        return [address for key in self.local for address in pods[key].addresses]
+
+    def _note_local(self, changes: Changes) -> None:
+        for change in changes.pods:
+            if change.old is not None:
+                self.local.discard(change.old.key)
+            if change.new is not None and self._is_mine(change.new):
+                self.local.add(change.new.key)
+
+    def _is_mine(self, pod: Pod) -> bool:
+        return pod.node == self._name and selectable(pod)
