@@ -12,11 +12,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from ringfence.adapters.netns import NetworkNamespace
 from ringfence.adapters.nftables import Nftables, Refused
 from ringfence.model.flow import Protocol
+from ringfence.ruleset.delta import load
 from ringfence.ruleset.ir import (
     Chain,
     Count,
@@ -41,16 +42,10 @@ from ringfence.ruleset.ir import (
 from ringfence.ruleset.lower import TABLE_COMMENT
 from ringfence.ruleset.render import render
 from ringfence.ruleset.transaction import (
-    AddChain,
-    AddCounter,
     AddElements,
-    AddMap,
     AddRule,
-    AddSet,
-    AddTable,
     AddVerdicts,
     DeleteSet,
-    DeleteTable,
     FlushChain,
     Operation,
     SetType,
@@ -80,12 +75,12 @@ def main() -> int:
 def measured(policies: int, pods: int) -> bool:
     """Measure one size; tell whether the kernel held what it was given."""
     table = node(policies, pods)
-    load = loading(table)
+    transaction = load(table)
     elements = pods + sum(len(of.elements) for of in table.sets)
     print(f"{policies} chains, {pods} pods, {elements} elements")
     with Nftables() as kernel:
-        show("encode", lambda _: encode(load), 5)
-        show("load", lambda _: kernel.commit(load), 5)
+        show("encode", lambda _: encode(transaction), 5)
+        show("load", lambda _: kernel.commit(transaction), 5)
         show("list and read", lambda _: kernel.table(table.name), 5)
         listed = kernel.table(table.name)
         show("counters", lambda _: kernel.counters(table.name), 5)
@@ -192,39 +187,6 @@ def chain_of(number: int) -> Chain:
         NftRule((), (Final.DROP,)),
     )
     return Chain(f"in/team/{number}", rules, comment=f"team/{number}")
-
-
-def loading(table: Table) -> Transaction:
-    """Return the transaction that makes the table, in place of an older one."""
-    head = AddTable(table.comment), DeleteTable(), AddTable(table.comment)
-    return Transaction(table.name, (*head, *made(table), *filled(table)))
-
-
-def made(table: Table) -> Iterator[Operation]:
-    """Yield what makes everything, empty."""
-    yield from map(AddCounter, table.counters)
-    yield from (AddSet(kind(of), of.comment) for of in table.sets)
-    yield from (AddMap(of.name, of.key) for of in table.maps)
-    for of in table.chains:
-        yield AddChain(of.name, of.hook, of.priority, of.comment)
-
-
-def filled(table: Table) -> Iterator[Operation]:
-    """Yield what fills it."""
-    for of in table.sets:
-        if isinstance(of, IntervalSet):
-            yield AddElements(kind(of), of.elements)
-        else:
-            yield AddElements(kind(of), tuple(of.elements))
-    for verdicts in table.maps:
-        yield AddVerdicts(verdicts.name, verdicts.key, verdicts.elements)
-    for chain in table.chains:
-        yield from (AddRule(chain.name, rule) for rule in chain.rules)
-
-
-def kind(of: NftSet) -> SetType:
-    """Return what the kernel has to know of a set."""
-    return SetType(of.name, of.key, isinstance(of, IntervalSet))
 
 
 if __name__ == "__main__":

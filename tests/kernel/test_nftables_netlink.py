@@ -20,6 +20,7 @@ from ringfence.adapters.nftables import Nftables, Refused
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import KernelError
 from ringfence.model.flow import Protocol
+from ringfence.ruleset.delta import delta, load
 from ringfence.ruleset.ir import (
     Chain,
     Count,
@@ -46,19 +47,14 @@ from ringfence.ruleset.lower import TABLE_COMMENT, lower
 from ringfence.ruleset.render import render
 from ringfence.ruleset.transaction import (
     AddChain,
-    AddCounter,
     AddElements,
-    AddMap,
     AddRule,
-    AddSet,
-    AddTable,
     AddVerdicts,
     DeleteChain,
     DeleteCounter,
     DeleteElements,
     DeleteMap,
     DeleteSet,
-    DeleteTable,
     DeleteVerdicts,
     FlushChain,
     Operation,
@@ -121,38 +117,6 @@ def listing() -> list[str]:
     return sorted(line.strip() for line in nft("list", "ruleset").splitlines())
 
 
-def kind(of: NftSet) -> SetType:
-    return SetType(of.name, of.key, isinstance(of, IntervalSet))
-
-
-def filled(table: Table) -> Iterator[Operation]:
-    for of in table.sets:
-        if isinstance(of, IntervalSet):
-            yield AddElements(kind(of), of.elements)
-        else:
-            yield AddElements(kind(of), tuple(of.elements))
-    for verdicts in table.maps:
-        yield AddVerdicts(verdicts.name, verdicts.key, verdicts.elements)
-    for chain in table.chains:
-        yield from (AddRule(chain.name, rule) for rule in chain.rules)
-
-
-def loading(table: Table) -> Transaction:
-    return Transaction(
-        table.name,
-        (
-            AddTable(table.comment),
-            DeleteTable(),
-            AddTable(table.comment),
-            *map(AddCounter, table.counters),
-            *(AddSet(kind(of), of.comment) for of in table.sets),
-            *(AddMap(of.name, of.key) for of in table.maps),
-            *(AddChain(c.name, c.hook, c.priority, c.comment) for c in table.chains),
-            *filled(table),
-        ),
-    )
-
-
 def tables(seed: int) -> list[Table]:
     compiled = compile_cluster(make_world(seeded(seed), decided=True).cluster)
     return [lower(compiled, node).table for node in compiled.cluster.nodes]
@@ -183,7 +147,7 @@ SMALL = Table(
 def operate(*operations: Operation) -> Table:
     """Return what the small table becomes."""
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         kernel.commit(Transaction("ringfence", operations))
         found = kernel.table("ringfence")
     assert found is not None
@@ -200,7 +164,7 @@ def replaced(table: Table, *sets: NftSet) -> Table:
 def test_nft_lists_what_it_would_have_loaded_itself(seed: int) -> None:
     for table in tables(seed):
         with Nftables() as kernel:
-            kernel.commit(loading(table))
+            kernel.commit(load(table))
             ours = listing()
             kernel.drop(table.name)
         nft("-f", "-", text=render(table))
@@ -213,7 +177,7 @@ def test_nft_lists_what_it_would_have_loaded_itself(seed: int) -> None:
 def test_a_table_comes_back_as_it_was_meant(seed: int) -> None:
     with Nftables() as kernel:
         for table in tables(seed):
-            kernel.commit(loading(table))
+            kernel.commit(load(table))
             assert kernel.table(table.name) == normal(table)
 
 
@@ -224,6 +188,29 @@ def test_a_table_that_nft_loaded_comes_back_the_same(seed: int) -> None:
         for table in tables(seed):
             nft("-f", "-", text=render(table))
             assert kernel.table(table.name) == normal(table)
+
+
+@isolated
+def test_one_world_becomes_the_next_by_what_differs() -> None:
+    with Nftables() as kernel:
+        for seed in range(36, 72):
+            for table in tables(seed):
+                wanted = normal(table)
+                kernel.commit(delta(kernel.table(table.name), wanted))
+                assert kernel.table(table.name) == wanted
+
+
+@isolated
+def test_what_is_foreign_is_mended_by_the_difference() -> None:
+    wanted = normal(SMALL)
+    with Nftables() as kernel:
+        kernel.commit(load(SMALL))
+        nft("insert", "rule", "inet", "ringfence", "ingress", "accept")
+        kernel.commit(delta(kernel.table("ringfence"), wanted))
+        assert kernel.table("ringfence") == wanted
+        nft("add", "quota", "inet", "ringfence", "odd", "{ over 1 mbytes }")
+        kernel.commit(delta(kernel.table("ringfence"), wanted))
+        assert kernel.table("ringfence") == wanted
 
 
 EVERYTHING = (
@@ -243,7 +230,7 @@ def test_rules_that_the_agent_alone_makes_are_those_of_nft() -> None:
     base = replace(base, rules=tuple(r for r in EVERYTHING if r != EVERYTHING[4]))
     table = replace(SMALL, chains=(*SMALL.chains, Chain("plain", EVERYTHING), base))
     with Nftables() as kernel:
-        kernel.commit(loading(table))
+        kernel.commit(load(table))
         ours = listing()
         assert kernel.table("ringfence") == normal(table)
     nft("-f", "-", text=render(table))
@@ -322,7 +309,7 @@ def test_everything_goes_in_the_order_of_references() -> None:
 @isolated
 def test_a_failing_operation_is_named_and_nothing_is_changed() -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         before = kernel.generation()
         wrong = DeleteElements(PEERS, ((9,),))
         operations = (AddElements(PEERS, ((3,),)), wrong, DeleteChain("web"))
@@ -339,7 +326,7 @@ def test_a_failing_operation_is_named_and_nothing_is_changed() -> None:
 @isolated
 def test_a_rule_that_makes_a_loop_is_refused() -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         loop = NftRule((), (Dispatch(Field.DESTINATION4, "in4"),))
         with pytest.raises(Refused) as refused:
             kernel.commit(Transaction("ringfence", (AddRule("web", loop),)))
@@ -350,7 +337,7 @@ def test_a_rule_that_makes_a_loop_is_refused() -> None:
 @isolated
 def test_more_failures_than_a_buffer_holds_still_name_the_first() -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         with pytest.raises(Refused) as refused:
             kernel.commit(Transaction("ringfence", (DeleteSet("no"),) * 20_000))
         assert refused.value.index == 0
@@ -377,7 +364,7 @@ def test_more_failures_than_a_buffer_holds_still_name_the_first() -> None:
 @isolated
 def test_a_foreign_rule_is_noticed(rule: str) -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         nft("insert", "rule", "inet", "ringfence", "ingress", rule)
         found = kernel.table("ringfence")
     assert found is not None
@@ -403,7 +390,7 @@ def test_a_foreign_rule_is_noticed(rule: str) -> None:
 @isolated
 def test_foreign_things_are_noticed(added: str, said: str) -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         nft("-f", "-", text=f"table inet ringfence {{\n{added}\n}}\n")
         found = kernel.table("ringfence")
     assert found is not None
@@ -419,7 +406,7 @@ def test_a_table_of_somebody_else_is_left_alone(comment: str) -> None:
     before = listing()
     with Nftables() as kernel:
         with pytest.raises(KernelError, match="is somebody else's"):
-            kernel.commit(loading(SMALL))
+            kernel.commit(load(SMALL))
         with pytest.raises(KernelError, match="is somebody else's"):
             kernel.table("ringfence")
         with pytest.raises(KernelError, match="is somebody else's"):
@@ -432,7 +419,7 @@ def test_dropping_what_is_not_there_is_no_fault() -> None:
     with Nftables() as kernel:
         assert kernel.table("ringfence") is None
         kernel.drop("ringfence")
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         kernel.drop("ringfence")
         assert kernel.table("ringfence") is None
         assert kernel.counters("ringfence") == {}
@@ -441,7 +428,7 @@ def test_dropping_what_is_not_there_is_no_fault() -> None:
 @isolated
 def test_counters_are_read_without_the_rules() -> None:
     with Nftables() as kernel:
-        kernel.commit(loading(SMALL))
+        kernel.commit(load(SMALL))
         assert kernel.counters("ringfence") == {"in": (0, 0)}
 
 
@@ -452,7 +439,7 @@ def test_a_listing_is_of_one_moment_while_others_write() -> None:
 
     turns = "nft add table inet other; nft delete table inet other;"
     with Nftables() as kernel:
-        kernel.commit(loading(table))
+        kernel.commit(load(table))
         with subprocess.Popen(["sh", "-c", turns * 50]) as writer:
             while writer.poll() is None:
                 assert kernel.table("ringfence") == normal(table)
@@ -476,9 +463,7 @@ def test_who_lacks_the_capability_is_told_which() -> None:
 def test_a_large_set_is_one_transaction() -> None:
     rows = tuple((number,) for number in range(100_000))
     with Nftables() as kernel:
-        kernel.commit(
-            loading(replaced(SMALL, HashSet("peers", PEERS.key, frozenset())))
-        )
+        kernel.commit(load(replaced(SMALL, HashSet("peers", PEERS.key, frozenset()))))
         before = kernel.generation()
         kernel.commit(Transaction("ringfence", (AddElements(PEERS, rows),)))
         assert kernel.generation() == before + 1

@@ -1,11 +1,29 @@
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 
+from ringfence.engine.compiler import compile_cluster
+from ringfence.ruleset.delta import load
+from ringfence.ruleset.ir import Table
+from ringfence.ruleset.lower import lower
 from ringfence.ruleset.wire import linux
-from ringfence.ruleset.wire.attributes import attribute, nested, string, word
+from ringfence.ruleset.wire.attributes import (
+    BODY,
+    HEADER,
+    attribute,
+    attributes,
+    nested,
+    string,
+    word,
+    words,
+)
 from ringfence.ruleset.wire.decode import Dumps, decode_table, table_comment
+from ringfence.ruleset.wire.encode import encode
+from ringfence.ruleset.wire.linux import Message
+from ringfence.ruleset.wire.normal import normal
 from ringfence.ruleset.wire.userdata import comment
+from strategies import make_world, seeded
 
 HEAD = attribute(linux.TABLE_USERDATA, comment("owner=ringfence schema=1"))
 EMPTY = Dumps(HEAD, (), (), (), {}, (), ())
@@ -22,6 +40,61 @@ def base(kind: str, hook: int, policy: int) -> tuple[bytes, ...]:
         string(linux.CHAIN_TYPE, kind),
         word(linux.CHAIN_POLICY, policy),
     )
+
+
+def sent(table: Table) -> Dumps:
+    """Return what a kernel would list after a load: much what it was told."""
+    by_kind: dict[int, list[bytes]] = defaultdict(list)
+    elements: dict[str, list[bytes]] = defaultdict(list)
+    data = encode(load(table))
+    while data:
+        size, kind, *_ = HEADER.unpack_from(data)
+        body = data[BODY:size]
+        if kind & 0xFF == Message.NEWSETELEM:
+            elements[words(attributes(body)[linux.ELEMENTS_SET])].append(body)
+        by_kind[kind & 0xFF].append(body)
+        data = data[size:]
+    return Dumps(
+        by_kind[Message.NEWTABLE][-1],
+        by_kind[Message.NEWCHAIN],
+        by_kind[Message.NEWRULE],
+        by_kind[Message.NEWSET],
+        elements,
+        by_kind[Message.NEWOBJ],
+        (),
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_table_is_read_back_from_what_makes_it(seed: int) -> None:
+    compiled = compile_cluster(make_world(seeded(seed), decided=True).cluster)
+    for node in compiled.cluster.nodes:
+        table = lower(compiled, node).table
+        assert decode_table(table.name, sent(table)) == normal(table)
+
+
+@pytest.mark.parametrize(
+    ("attributes_", "said"),
+    [
+        (word(linux.SET_KEY_TYPE, 1), "set s: a key of another type"),
+        (word(linux.SET_KEY_TYPE, 7), "set s: a key of another type"),
+        (
+            word(linux.SET_KEY_TYPE, 7)
+            + word(linux.SET_KEY_LENGTH, 4)
+            + word(linux.SET_FLAGS, 0x10),
+            "set s: a set of another kind",
+        ),
+    ],
+)
+def test_a_set_of_another_kind_is_foreign(attributes_: bytes, said: str) -> None:
+    body = string(linux.SET_NAME, "s") + attributes_
+    assert decode_table("t", replace(EMPTY, sets=(body,))).foreign == (said,)
+
+
+def test_objects_that_are_no_counters_are_foreign() -> None:
+    quota = string(linux.OBJECT_NAME, "q") + word(linux.OBJECT_TYPE, 2)
+    table = decode_table("t", replace(EMPTY, objects=(quota,)))
+    assert table.foreign == ("object q of type 2",)
 
 
 def test_a_table_says_whose_it_is() -> None:
