@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from live.following import Following, following, names
 from live.loopback import Answer, Reply, Request, serving, write_config
+from ringfence.adapters.connection import Connection
 from ringfence.adapters.deltas import Changed, Down, Listed, Up
+from ringfence.adapters.kubeconfig import Choice, choose_access
+from ringfence.adapters.session import MOST_LINE_BYTES
 
 END = {"k8s.io/initial-events-end": "true"}
 
@@ -205,6 +210,22 @@ def test_an_object_as_large_as_any_is_one_event(tmp_path: Path) -> None:
         assert followed.next(Changed).key == "b"
 
 
+def test_a_line_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    watches = [
+        Reply(b"x" * (MOST_LINE_BYTES + 1)),
+        Reply(lines(("ADDED", namespace("b", 4)))),
+    ]
+
+    def script(request: Request) -> Reply:
+        if listed(request):
+            return page()
+        return watches.pop(0) if len(watches) > 1 else watches[0]
+
+    with asking(tmp_path, script, streaming=False) as (_, followed):
+        followed.next(Listed)
+        assert followed.next(Changed).key == "b"
+
+
 def test_no_json_is_told_and_survived(tmp_path: Path) -> None:
     lists = [Reply(b'{"metadata": {}, "items": [}'), page(namespace("a"))]
 
@@ -275,3 +296,16 @@ def test_an_object_with_a_field_of_a_wrong_type_is_told_with_what_is_wrong(
         first, second = followed.next(Listed).objects
     assert (first.value, second.problems) == (None, ())
     assert first.problems[0].field == "metadata.labels.team"
+
+
+def test_the_kernel_watches_over_connections(tmp_path: Path) -> None:
+    with serving(lambda _: page()) as url:
+        config = write_config(tmp_path / "config", url)
+        access = choose_access(Choice(kubeconfig=config), {})
+        with Connection(access, httpx2.Timeout(5)) as connection:
+            response = connection.open("/api/v1/namespaces", {})
+            found = response.extensions["network_stream"].get_extra_info("socket")
+            alive = found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            patience = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            response.close()
+    assert (alive, patience) == (1, 30_000)

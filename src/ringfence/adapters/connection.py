@@ -33,6 +33,13 @@ _QUOTED_USER = re.compile(r'User "([^"]*)"')
 _ESTABLISHED = frozenset(
     {"connection.connect_tcp.complete", "connection.start_tls.complete"}
 )
+_KEEP_ALIVE = {
+    socket.TCP_KEEPIDLE: 15,
+    socket.TCP_KEEPINTVL: 5,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 30_000,
+}
+"""Seconds, and milliseconds of the last one (tcp(7))."""
 
 
 class Resource(NamedTuple):
@@ -98,10 +105,16 @@ class NotServedError(RefusedError):
 class Connection:
     """An HTTP client of one API server, of one set of credentials; thread-safe."""
 
-    def __init__(self, access: Access, timeout: httpx2.Timeout) -> None:
-        """Prepare the connection; raises InputError where certificates are wrong."""
+    def __init__(
+        self, access: Access, timeout: httpx2.Timeout, *, patience: str = ""
+    ) -> None:
+        """Prepare the connection; raises InputError where certificates are wrong.
+
+        ``patience`` is the hint where the server does not answer in time.
+        """
         self.place = f"live:{access.context}"
         self._access = access
+        self._patience = patience
         self._lock = Lock()
         self._streams: WeakSet[Any] = WeakSet()
         self._cut = False
@@ -192,6 +205,7 @@ class Connection:
         """Keep hold of a stream that httpcore made, to be able to cut it."""
         if event in _ESTABLISHED:
             stream = info["return_value"]
+            _keep_alive(stream)
             with self._lock:
                 self._streams.add(stream)
                 late = self._cut
@@ -253,12 +267,20 @@ class Connection:
 
     def unreachable(self, error: httpx2.HTTPError) -> UnreachableError:
         """Return why there was no answer."""
-        message, hint = _reason(error, self._access.server.url)
+        message, hint = _reason(error, self._access.server.url, self._patience)
         return UnreachableError([Problem(self.place, message, "", hint)])
 
     def problem(self, message: str, hint: str = "") -> InputError:
         """Return an error of this connection."""
         return InputError([Problem(self.place, message, "", hint)])
+
+
+def _keep_alive(stream: Any) -> None:
+    """Have the kernel notice within half a minute that the other side is gone."""
+    found = stream.get_extra_info("socket")
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEP_ALIVE.items():
+        found.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _shut(stream: Any) -> None:
@@ -268,7 +290,7 @@ def _shut(stream: Any) -> None:
         socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
-def _reason(error: httpx2.HTTPError, url: str) -> tuple[str, str]:
+def _reason(error: httpx2.HTTPError, url: str, patience: str) -> tuple[str, str]:
     cause = _root(error)
     match cause:
         case ssl.SSLCertVerificationError():
@@ -284,8 +306,7 @@ def _reason(error: httpx2.HTTPError, url: str) -> tuple[str, str]:
                 "does the cluster run, and is the context the right one?",
             )
         case _ if isinstance(error, httpx2.TimeoutException):
-            hint = "--request-timeout 2m waits longer"
-            return f"{url} does not answer in time", hint
+            return f"{url} does not answer in time", patience
         case _:
             return f"{url} cannot be reached: {cause}", ""
 

@@ -35,7 +35,11 @@ class ApiServer:
 
     def __init__(self, access: Access, *, timeout_s: float | None) -> None:
         """Prepare the connection; raises InputError where certificates are wrong."""
-        self._connection = Connection(access, httpx2.Timeout(timeout_s))
+        self._connection = Connection(
+            access,
+            httpx2.Timeout(timeout_s),
+            patience="--request-timeout 2m waits longer",
+        )
         self.place = self._connection.place
 
     def __enter__(self) -> Self:
