@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
-from ringfence.engine.compiled import Compiled, CompiledRule, PolicySet
+from ringfence.engine.compiled import Compiled, PolicySet
 from ringfence.engine.match import rule_matches
 from ringfence.engine.state_changes import Claimant
 from ringfence.engine.stations import Station
@@ -66,18 +66,22 @@ class Site:
     enforcement: Enforcement = ENFORCE
 
 
-class _End(NamedTuple):
-    """What is known of an address: who may be meant, and what isolates it here.
+_Gate: TypeAlias = PolicySet | bool
+"""What an address's packets meet: rules, True: nothing, False: none passes."""
 
-    ``sets``: what isolates each claimant by direction, None: nothing does; empty for
-    an address that is none of the node's pods'. ``barred``: guarded, and nobody's.
-    ``audited``: what policies of any claimant deny passes all the same.
+_Service: TypeAlias = tuple[Protocol, int | None]
+
+
+class _End(NamedTuple):
+    """What is known of an address: who may be meant, and what is in its way here.
+
+    ``egress`` and ``ingress`` are what packets from and to it meet. ``pod`` is the
+    only claimant.
     """
 
     stations: tuple[Station, ...]
-    sets: Mapping[Direction, frozenset[PolicySet | None]]
-    barred: bool
-    audited: bool
+    egress: _Gate
+    ingress: _Gate
     pod: ObjectKey | None
 
 
@@ -100,7 +104,11 @@ class Judge:
         chosen = self.site.local if pods is None else self.site.local.intersection(pods)
         found = (self.compiled.cluster.pods.get(pod) for pod in chosen)
         packed = {a.packed for pod in found if pod for a in pod.addresses}
-        return frozenset(a for a in packed if self._restricted(self._end(a)))
+        return frozenset(a for a in packed if self._restricted(a))
+
+    def _restricted(self, address: bytes) -> bool:
+        end = self._end(address)
+        return not (end.egress is True and end.ingress is True)
 
     def denied(self, entries: Iterable[Tracked]) -> list[Tracked]:
         """Return the entries that the policies of now would not let begin."""
@@ -118,58 +126,33 @@ class Judge:
         if asked.source in own or asked.destination in own:
             return True
         source, destination = self._end(asked.source), self._end(asked.destination)
-        if source.barred or destination.barred:
+        out, into = source.egress, destination.ingress
+        if out is False or into is False:
             return False
-        if not self._restricted(source) and not self._restricted(destination):
+        if out is True and into is True:
             return True
         if source.pod is not None and source.pod == destination.pod:
             return True
         protocol = PROTOCOLS.get((asked.protocol, len(asked.source)), Protocol.OTHER)
         service = (protocol, asked.port if protocol.has_ports else None)
-        return all(
-            self._end_allows(direction, source, destination, service)
-            for direction in (Direction.EGRESS, Direction.INGRESS)
+        return self._passes(out, destination, destination, service) and self._passes(
+            into, source, destination, service
         )
 
-    def _end_allows(
-        self,
-        direction: Direction,
-        source: _End,
-        destination: _End,
-        service: tuple[Protocol, int | None],
-    ) -> bool:
-        """Whether the chain that an end's address is sent to accepts the packet."""
-        egress = direction is Direction.EGRESS
-        subject, other = (source, destination) if egress else (destination, source)
-        sets = subject.sets.get(direction, frozenset())
-        if not sets or sets == {None}:
-            return True
-        if len(sets) > 1:
-            return subject.audited  # contested: either may be meant
-        (policy_set,) = sets
-        if policy_set is None or subject.audited:
-            return True
-        return any(
-            self._rule_allows(rule, other, destination, service)
-            for rule in policy_set.rules
-        )
-
-    def _rule_allows(
-        self,
-        rule: CompiledRule,
-        other: _End,
-        destination: _End,
-        service: tuple[Protocol, int | None],
+    def _passes(
+        self, gate: _Gate, other: _End, destination: _End, service: _Service
     ) -> bool:
         """Whether a rule matches for certain, whoever of the claimants is meant."""
-        return all(
-            rule_matches(self.compiled, rule, peer, port, service) is True
-            for peer in other.stations
-            for port in destination.stations
+        if isinstance(gate, bool):
+            return gate
+        return any(
+            all(
+                rule_matches(self.compiled, rule, peer, port, service) is True
+                for peer in other.stations
+                for port in destination.stations
+            )
+            for rule in gate.rules
         )
-
-    def _restricted(self, end: _End) -> bool:
-        return end.barred or any(sets != {None} for sets in end.sets.values())
 
     def _end(self, packed: bytes) -> _End:
         end = self._ends.get(packed)
@@ -182,25 +165,28 @@ class Judge:
         stations = tuple(self._station(address, of) for of in claimants or (None,))
         only = claimants[0] if len(claimants) == 1 else None
         if not self.site.local.isdisjoint(claimants):
-            rules = self.site.enforcement
-            audited = all(of and rules.audits(of.namespace) for of in claimants)
-            return _End(stations, self._sets(claimants), False, audited, only)
-        barred = not claimants and any(
+            out, into = (
+                self._gate(direction, claimants)
+                for direction in (Direction.EGRESS, Direction.INGRESS)
+            )
+            return _End(stations, out, into, only)
+        # Nobody's address in a guarded network passes nothing.
+        free = bool(claimants) or not any(
             address.version == network.version and address in network
             for network in self.site.enforcement.guarded
         )
-        return _End(stations, {}, barred, False, only)
+        return _End(stations, free, free, only)
 
-    def _sets(
-        self, claimants: tuple[Claimant, ...]
-    ) -> dict[Direction, frozenset[PolicySet | None]]:
-        return {
-            direction: frozenset(
-                self.compiled.policy_set(direction, of) if of else None
-                for of in claimants
-            )
-            for direction in (Direction.EGRESS, Direction.INGRESS)
+    def _gate(self, direction: Direction, claimants: tuple[Claimant, ...]) -> _Gate:
+        audits = self.site.enforcement.audits
+        if all(of and audits(of.namespace) for of in claimants):
+            return True
+        sets = {
+            self.compiled.policy_set(direction, of) if of else None for of in claimants
         }
+        if len(sets) > 1:
+            return False  # contested: either may be meant
+        return sets.pop() or True
 
     def _station(self, address: IPAddress, claimant: Claimant) -> Station:
         pod = self.compiled.cluster.pods[claimant] if claimant is not None else None
