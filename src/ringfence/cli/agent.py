@@ -58,7 +58,12 @@ def _config_file(context: click.Context, _: click.Parameter, value: str) -> None
     }
     settings: dict[str, Any] = {}
     problems: list[Problem] = []
-    for document in read_documents(Path(value).read_bytes(), value):
+    try:
+        data = Path(value).read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError([Problem(value, reason, "--config")]) from None
+    for document in read_documents(data, value):
         if not isinstance(document.value, dict):
             place = str(document.position())
             problems.append(Problem(place, "must be a map of option names to values"))
