@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ringfence.cli.asking import profile_option
+from ringfence.cli.matrix import GROUPINGS, theme_option
 from ringfence.cli.options import (
     Exit,
     Inputs,
@@ -48,6 +49,12 @@ FAIL_ON = ("any", "broadened", "narrowed")
     show_default=True,
     help="Which changes end in exit code 1; what may be one counts as one.",
 )
+@click.option(
+    "--by",
+    type=click.Choice(GROUPINGS),
+    help="With -o svg: what a card is.  [default: class, or namespace if too many]",
+)
+@theme_option
 @profile_option
 @click.option(
     "--head-profile",
@@ -61,6 +68,8 @@ def diff(  # noqa: PLR0913 - one parameter an option
     *,
     shared: tuple[str, ...],
     fail_on: str,
+    by: str | None,
+    theme: str,
     profile: str,
     head_profile: str | None,
     inputs: Inputs,
@@ -75,6 +84,10 @@ def diff(  # noqa: PLR0913 - one parameter an option
     """
     from ringfence.analysis.difference import difference  # noqa: PLC0415 - quick help
 
+    if by is not None and output != "svg":
+        raise click.UsageError(
+            "--by is for -o svg: other formats group by what changed"
+        )
     cluster = _cluster(sides, inputs)
     base, head = (
         replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))
@@ -82,7 +95,9 @@ def diff(  # noqa: PLR0913 - one parameter an option
     )
     found = difference(base, head)
     lines = (
-        _drawn(found, base, head) if output == "svg" else _lines(found, sides, output)
+        _drawn(found, (base, head), by, theme)
+        if output == "svg"
+        else _lines(found, sides, output)
     )
     for line in lines:
         click.echo(line)
@@ -127,11 +142,15 @@ def _fails(found: Difference, fail_on: str) -> bool:
             return bool(found)
 
 
-def _drawn(found: Difference, base: Compiled, head: Compiled) -> Iterator[str]:
-    from ringfence.report.diffpicture import difference_picture  # noqa: PLC0415 - quick help
+def _drawn(
+    found: Difference, clusters: tuple[Compiled, Compiled], by: str | None, theme: str
+) -> Iterator[str]:
+    from ringfence.analysis.matrix import By  # noqa: PLC0415 - quick help
+    from ringfence.report.diffpicture import difference_picture  # noqa: PLC0415
     from ringfence.report.svg import svg_document  # noqa: PLC0415
 
-    yield svg_document(difference_picture(found, base, head)).rstrip("\n")
+    drawn = difference_picture(found, *clusters, By(by) if by else None)
+    yield svg_document(drawn, theme).rstrip("\n")
 
 
 def _lines(found: Difference, sides: tuple[str, str], output: str) -> Iterator[str]:

@@ -24,6 +24,14 @@ GROUPINGS = ("pod", "workload", "class", "namespace")
 TABLES = ("text", "wide", "json", "csv", "md")
 PICTURES = ("dot", "mermaid", "svg", "html")
 
+theme_option = click.option(
+    "--theme",
+    type=click.Choice(["auto", "light", "dark"]),
+    default="auto",
+    show_default=True,
+    help="Colours of pictures; auto follows the reader's.",
+)
+
 
 class _Asked(NamedTuple):
     """What a command line asks of a cluster."""
@@ -43,13 +51,7 @@ class _Asked(NamedTuple):
 @click.option("--from", "source", metavar="FROM", help="Only flows from this endpoint.")
 @click.option("--to", "target", metavar="TO", help="Only flows to this endpoint.")
 @click.option("--port", metavar="PORT[/PROTO]", help="Only flows to this port.")
-@click.option(
-    "--theme",
-    type=click.Choice(["auto", "light", "dark"]),
-    default="auto",
-    show_default=True,
-    help="Colours of svg and html; auto follows the reader's.",
-)
+@theme_option
 @profile_option
 @cluster_options
 @output_option(*TABLES, *PICTURES)

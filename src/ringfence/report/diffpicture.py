@@ -13,7 +13,7 @@ from ringfence.engine.compiled import Compiled
 from ringfence.model.verdict import Outcome
 from ringfence.report.alike import alike
 from ringfence.report.bundle import Pairs
-from ringfence.report.diagram import CARDS, CLASSES, LINES
+from ringfence.report.diagram import CARDS, CLASSES, DRAWABLE, LINES
 from ringfence.report.diffends import Part, Places, address_parts, class_parts
 from ringfence.report.difftext import summary
 from ringfence.report.openness import Doors, Openness, doors
@@ -44,33 +44,45 @@ CLOSED = Doors(SHUT, SHUT, ())
 CAME = {Mark.ADDED: "only in HEAD", Mark.REMOVED: "only in BASE"}
 
 
-def difference_picture(found: Difference, base: Compiled, head: Compiled) -> Picture:
+def difference_picture(
+    found: Difference, base: Compiled, head: Compiled, by: By | None = None
+) -> Picture:
     """Return the diagram of a difference, of as much around it as a page takes.
 
     Every change is drawn: as a line, or as ports among the pods of a card or a
     frame. What did not change is drawn pale, left out where it is too much; then
-    namespaces stand for their pods.
+    namespaces stand for their pods, unless ``by`` says what a card is.
     """
     places = Places(found, base, head)
     note = summary(found) if found else NO_DIFFERENCE
-    whole = matrix(head, By.CLASS)
-    if len(whole.endpoints) <= CLASSES:
+    whole = None if by is By.NAMESPACE else matrix(head, by or By.CLASS)
+    if whole is not None and (by or len(whole.endpoints) <= CLASSES):
         parts = [
             *class_parts(places, whole.endpoints),
             *address_parts(found.changes, whole.endpoints),
         ]
-        for kept, notes in ((whole, [note]), (None, [note, LEFT_OUT])):
-            table = Table(kept, parts, found.changes, By.CLASS)
-            drawn = _Overlay(base, head, table).picture(notes)
-            if len(drawn.cards()) <= CARDS and len(drawn.lines) <= LINES:
+        if len(whole.endpoints) <= CLASSES:
+            table = Table(whole, parts, found.changes, whole.by)
+            drawn = _Overlay(base, head, table).picture([note])
+            if _fits(drawn):
                 return drawn
+        parts = [part for part in parts if part.source or part.target]
+        table = Table(None, parts, found.changes, whole.by)
+        drawn = _Overlay(base, head, table).picture([note, LEFT_OUT])
+        if by or _fits(drawn):
+            return _readable(drawn, DRAWABLE)
     parts = [*places.namespaces(), *address_parts(found.changes, ())]
     table = Table(None, parts, found.changes, By.NAMESPACE)
-    return _readable(_Overlay(base, head, table).picture([note, BY_NAMESPACE]))
+    drawn = _Overlay(base, head, table).picture([note, BY_NAMESPACE])
+    return _readable(drawn, LINES)
 
 
-def _readable(found: Picture) -> Picture:
-    if len(found.lines) <= LINES:
+def _fits(drawn: Picture) -> bool:
+    return len(drawn.cards()) <= CARDS and len(drawn.lines) <= LINES
+
+
+def _readable(found: Picture, most: int) -> Picture:
+    if len(found.lines) <= most:
         return found
     note = f"{len(found.lines):,} lines are too many to follow: none is drawn."
     return replace(found, lines=(), notes=(*found.notes, note))
@@ -180,10 +192,10 @@ class _Overlay:
 
     def _kinds(self, gates: Sequence[Doors]) -> list[Hashable]:
         """Return what the pods of one card have in common; namespaces may share one."""
-        by_class = self._table.by is By.CLASS
+        apart = self._table.by is not By.NAMESPACE
         return [
             (
-                part.endpoint.namespace if by_class else "",
+                part.endpoint.namespace if apart else "",
                 part.endpoint.kind,
                 gate,
                 part.mark,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -206,3 +207,50 @@ def test_an_unknown_name_is_no_file_and_no_commit(
     code, _, err = diff(capsys, "nowhere.yaml", "open.yaml")
     assert code == Exit.USAGE
     assert "nowhere.yaml" in err
+
+
+def picture(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list[str]]:
+    """Return an SVG document, and what its cards are called."""
+    sides = ("closed.yaml", "open.yaml", "--with", "pods.yaml")
+    assert run("ringfence", ["diff", *sides, "-o", "svg", *words]) == Exit.FINDING
+    text = capsys.readouterr().out
+    titles = ET.fromstring(text).findall(".//*[@class='title']")  # noqa: S314 - our own
+    return text, [title.text or "" for title in titles]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_difference_is_drawn(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text, titles = picture(capsys)
+    assert {"web", "db", "job"} <= set(titles)
+    assert "+5432" in text
+
+
+@pytest.mark.usefixtures("here")
+def test_a_card_of_the_drawing_is_what_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text, titles = picture(capsys, "--by", "namespace")
+    assert titles == ["default"]
+    assert "each other: +5432*" in text
+
+
+@pytest.mark.usefixtures("here")
+def test_a_drawing_has_the_colours_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    follows, _ = picture(capsys)
+    assert "prefers-color-scheme" in follows
+    for theme in ("light", "dark"):
+        own, _ = picture(capsys, "--theme", theme)
+        assert "prefers-color-scheme" not in own
+
+
+@pytest.mark.usefixtures("here")
+def test_only_a_drawing_has_cards_to_choose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, lines, err = diff(capsys, "open.yaml", "open.yaml", "--by", "pod")
+    assert (code, lines) == (Exit.USAGE, [])
+    assert "--by is for -o svg" in err

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+import pytest
+
 import strategies
 from ringfence.analysis.difference import Difference, Kind, difference
 from ringfence.analysis.matrix import By, matrix
@@ -218,19 +220,27 @@ def meant(found: Difference) -> Shown:
     }
 
 
-def test_every_change_between_pods_is_drawn_and_nothing_else() -> None:
-    for seed in range(40):
+@pytest.mark.parametrize("by", [None, By.CLASS, By.WORKLOAD, By.POD])
+def test_every_change_between_pods_is_drawn_and_nothing_else(by: By | None) -> None:
+    for seed in range(20):
         random = strategies.seeded(seed)
         one, two = (strategies.make_world(random).cluster for _ in "ab")
         base, head = compile_cluster(one), compile_cluster(two)
         found = difference(base, head)
-        parts = class_parts(Places(found, base, head), matrix(head, By.CLASS).endpoints)
+        ends = matrix(head, by or By.CLASS).endpoints
+        parts = class_parts(Places(found, base, head), ends)
         pods: dict[str, tuple[ObjectKey, ...]] = defaultdict(tuple)
         pods |= {part.endpoint.id: part.endpoint.pods for part in parts}
         drawing, right = (
-            shown(difference_picture(found, base, head), pods),
+            shown(difference_picture(found, base, head, by), pods),
             meant(found),
         )
         assert right <= drawing, seed
         # A frame's ? may hold a card's own line that is sure.
         assert all((*more[:3], True) in right for more in drawing - right), seed
+
+
+def test_namespaces_stand_for_their_pods_where_that_is_asked_for() -> None:
+    sides = [compile_cluster(cluster(*PODS, *policies(port))) for port in (443, 8443)]
+    found = difference_picture(difference(*sides), *sides, By.NAMESPACE)
+    assert [card.title for card in found.cards()] == ["default"]
