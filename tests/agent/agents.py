@@ -40,6 +40,12 @@ class Agent:
         """Whether it has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended, and not because it was told to."""
+        told = (None, 0, -signal.SIGKILL)
+        return self._process is not None and self._process.poll() not in told
+
     def start(self) -> None:
         """Start it; it is not ready yet."""
         listen = ("--listen", f"127.0.0.1:{_PORT}", "--flow-socket", "")

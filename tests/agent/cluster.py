@@ -20,6 +20,8 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 _ORDER = ("Node", "Namespace", "Pod", "NetworkPolicy")
 _LABELS = "/metadata/labels"
+_ETERNAL = ("Namespace", "", "default")
+"""The server refuses to delete it."""
 
 
 class Cluster:
@@ -47,10 +49,13 @@ class Cluster:
         """Delete an object at once; a namespace goes as its controller would end it."""
         manifest = self._made.pop(key)
         path = path_of(manifest)
+        if key == _ETERNAL:
+            bare = [{"op": "add", "path": _LABELS, "value": {}}]
+            self._plane.ask("PATCH", path, bare, _JSON_PATCH)
+            return
         self._plane.ask("DELETE", path, _AT_ONCE)
         if key[0] == "Namespace":
-            bare = {"metadata": {"name": key[2]}, "spec": {"finalizers": []}}
-            whole = {"apiVersion": "v1", "kind": "Namespace", **bare}
+            whole = {**namespace(key[2]), "spec": {"finalizers": []}}
             self._plane.ask("PUT", f"{path}/finalize", whole)
 
     def become(self, manifests: Iterable[Manifest]) -> None:

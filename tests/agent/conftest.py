@@ -26,4 +26,5 @@ def stage(running: Stage) -> Stage:
     """The two nodes with three pods, no policy and agents that are ready."""
     running.settle(PLACES)
     running.start()
+    running.calm()
     return running

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +79,23 @@ class Stage:
         """Whether all ways from one pod to the other are shut."""
         return self.reaches(source, destination) == {Fate.DROPPED}
 
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until something holds; a failure shows what the agents said."""
+
+        def said() -> str:
+            return "\n".join(f"{a.name}:\n{a.said()}" for a in self.agents.values())
+
+        def held() -> bool:
+            assert not any(a.failed for a in self.agents.values()), said()
+            return holds()
+
+        await_truth(held, what, said)
+
+    def calm(self) -> None:
+        """Wait until the rules of an earlier test are gone: all ways are open."""
+        pairs = [(one, other) for one in PLACES for other in PLACES if one != other]
+        self.until(lambda: all(self.open(*pair) for pair in pairs), "all is open")
+
     def deny(self, pod: str) -> None:
         """Make a policy that lets nothing in to a pod."""
         space, _, name = pod.partition("/")
@@ -87,7 +104,7 @@ class Stage:
     def deny_now(self, pod: str) -> None:
         """Make it and wait until no pod of the other node gets in."""
         self.deny(pod)
-        await_truth(lambda: self.shut(FAR, pod), f"{pod} is shut")
+        self.until(lambda: self.shut(FAR, pod), f"{pod} is shut")
 
     def allow(self, pod: str) -> None:
         """Remove the policy again."""
@@ -160,7 +177,7 @@ def staged(
         forwarder = Forwarder(nodes, plane.port)
         held.callback(forwarder.stop)
         cluster = Cluster(plane)
-        held.callback(plane.clear)
+        held.callback(cluster.clear)
         kubeconfig = plane.kubeconfig()
         agents = {name: Agent(nodes, name, kubeconfig, *flags) for name in NODES}
         for agent in agents.values():

@@ -5,6 +5,7 @@
     python traffic.py calls ADDRESS PORT    new TCP connections, one after the other
     python traffic.py knocks ADDRESS PORT   new flows, which nobody should hear
     python traffic.py held ADDRESS PORT     one TCP connection, used all the time
+    python traffic.py try ADDRESS PORT      one TCP connection, and at its end at once
 
 It says ``ready``, goes on until its input ends, and then prints what it saw as one
 JSON document. Times are CLOCK_MONOTONIC, which all programs of a machine share.
@@ -27,6 +28,7 @@ _PERIOD_S = 0.001
 _KNOCK_S = 0.002
 _TURN_S = 0.01
 _CALL_S = 5.0
+_TRY_S = 1.0
 _REMEMBERED = 256
 _NO_LINGER = struct.pack("ii", 1, 0)
 _IPV4 = 4
@@ -183,6 +185,18 @@ def held(address: str, port: int) -> Any:
     return {"count": count, "ended": None}
 
 
+def try_once(address: str, port: int) -> Any:
+    """Return whether one connection was answered."""
+    ready()
+    try:
+        with socket.create_connection((address, port), _TRY_S) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            exchange(sock)
+    except OSError as error:
+        return {"passed": False, "error": str(error)}
+    return {"passed": True}
+
+
 def exchange(sock: socket.socket) -> None:
     sock.sendall(b"x")
     if not sock.recv(1):
@@ -203,6 +217,7 @@ _TRADES: dict[str, Callable[[str, int], Any]] = {
     "calls": calls,
     "knocks": knocks,
     "held": held,
+    "try": try_once,
 }
 
 if __name__ == "__main__":
