@@ -15,7 +15,7 @@ import pytest
 from controlplane.build import HELM, NoToolchainError, programs
 from controlplane.servers import ControlPlane
 from ringfence.adapters.reflector import FOLLOWED
-from ringfence.deploy.manifests import Install, manifests
+from ringfence.deploy.manifests import Install, manifests, removal
 from ringfence.manifest.reader import read_documents
 
 pytestmark = pytest.mark.controlplane
@@ -249,3 +249,37 @@ def test_kubectls_refusal_is_told_in_its_words(cluster: Cluster) -> None:
     ran = run(*program, *words, "--context=elsewhere", path=cluster.kubectl.parent)
     assert ran.code == 2
     assert 'context "elsewhere" does not exist' in ran.err
+
+
+def test_the_commands_of_the_way_out_remove_all(
+    installed: Cluster, namespace: ControlPlane
+) -> None:
+    name, labels = "worker", {"kubernetes.io/os": "linux"}
+    node = {"apiVersion": "v1", "kind": "Node"}
+    namespace.create([{**node, "metadata": {"name": name, "labels": labels}}])
+    stop_and_clean, _, rest = removal(Install()).partition("kubectl wait pod --all")
+    wait, _, take_back = rest.partition("\n")
+    assert shell(installed, stop_and_clean).code == 0
+    (pod,) = json.loads(
+        installed("get", "pods", "--namespace=ringfence", "-o", "json").out
+    )["items"]
+    (container,) = pod["spec"]["containers"]
+    assert pod["spec"]["hostNetwork"]
+    assert pod["spec"]["nodeName"] == name
+    assert "NET_ADMIN" in container["securityContext"]["capabilities"]["add"]
+    assert container["command"] == ["ringfence", "agent", "cleanup"]
+    status = json.dumps({"status": {"phase": "Succeeded"}})
+    patch = ("patch", "pod", pod["metadata"]["name"], "--subresource=status")
+    installed(*patch, "--type=merge", "-p", status, "--namespace=ringfence")
+    assert shell(installed, f"kubectl wait pod --all{wait}").code == 0
+    # No controller is there that would end the namespace.
+    ran = shell(installed, take_back.replace("delete namespace", "get namespace"))
+    assert ran.code == 0, ran.err
+    left = installed("get", "daemonset,clusterrole", "-A", "-o", "name").out
+    assert "ringfence" not in left
+
+
+def shell(cluster: Cluster, script: str) -> Ran:
+    """Run a script as an administrator does, with kubectl on the PATH."""
+    script = f"export KUBECONFIG={cluster.config}\n{script}"
+    return run("bash", "-euc", script, path=cluster.kubectl.parent)

@@ -24,15 +24,18 @@ _namespace = click.option(
 )
 
 
-@click.command(short_help="Print or apply the manifests of the agent")
-@_namespace
-@click.option(
+_image = click.option(
     "--image",
     default=IMAGE,
     show_default=True,
     metavar="IMAGE",
     help="The image to run; none is published, deploy/Containerfile builds one.",
 )
+
+
+@click.command(short_help="Print or apply the manifests of the agent")
+@_namespace
+@_image
 @click.option(
     "--mode",
     type=click.Choice(MODES),
@@ -70,10 +73,12 @@ def install(
 
 @click.command(short_help="Print the commands that remove the agent")
 @_namespace
-def uninstall(namespace: str) -> int:
+@_image
+def uninstall(namespace: str, image: str) -> int:
     """Print the commands that remove the agent, in their order; run none.
 
-    Stopping the agents opens nothing: nodes enforce until `agent cleanup` there.
+    Stopping the agents opens nothing: nodes enforce until `agent cleanup` there,
+    for which --image is run on each node once more.
     """
-    click.echo(removal(namespace), nl=False)
+    click.echo(removal(Install(namespace, image)), nl=False)
     return Exit.OK

@@ -20,8 +20,8 @@ NAMESPACE = "ringfence"
 NAME = "ringfence-agent"
 """The name of the DaemonSet, ServiceAccount, ClusterRole and ClusterRoleBinding."""
 
-TABLE = "ringfence"
-"""The nftables table that an agent leaves on its node, of family ``inet``."""
+SELECTOR = "app.kubernetes.io/name=ringfence,app.kubernetes.io/component=agent"
+"""The labels of the agent's pods."""
 
 _LONGEST_NAMESPACE = 63
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -80,21 +80,24 @@ def manifests(install: Install) -> str:
     )
 
 
-def removal(namespace: str) -> str:
+def removal(install: Install) -> str:
     """Return the commands that remove the agent from a cluster, as a shell reads them.
 
-    Nothing of it is done here: who removes the table of a node opens that node.
+    Nothing of it is done here: who removes the table of a node opens that node. The
+    nodes need nothing installed, ``kubectl debug`` runs the image on each.
     """
-    Install(namespace=namespace)
-    return "\n".join(
-        (
-            "# 1. Stop the agents. What they programmed stays, and is enforced.",
-            f"kubectl delete daemonset {NAME} --namespace={namespace}",
-            "# 2. On each node, as root: stop enforcing. From here on all is open.",
-            f"ringfence agent cleanup   # or: nft delete table inet {TABLE}",
-            "# 3. Take back the rights and the namespace.",
-            f"kubectl delete clusterrolebinding,clusterrole {NAME}",
-            f"kubectl delete namespace {namespace}",
-            "",
-        )
-    )
+    namespace = f"--namespace={install.namespace}"
+    return f"""\
+# 1. Stop the agents. What they programmed stays, and is enforced.
+kubectl delete daemonset {NAME} {namespace}
+kubectl wait pod --for=delete --selector={SELECTOR} {namespace}
+# 2. Open the nodes: all that policies denied passes from here on.
+for node in $(kubectl get nodes --selector=kubernetes.io/os=linux --output=name); do
+  kubectl debug "$node" {namespace} --profile=netadmin \\
+    --image={install.image} -- ringfence agent cleanup
+done
+kubectl wait pod --all --for='jsonpath={{.status.phase}}=Succeeded' {namespace}
+# 3. Take back the rights and the namespace.
+kubectl delete clusterrolebinding,clusterrole {NAME}
+kubectl delete namespace {install.namespace}
+"""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.deploy.manifests import NAME, Install, manifests, removal
+from ringfence.deploy.manifests import NAME, SELECTOR, Install, manifests, removal
 from ringfence.errors import InputError
 from ringfence.manifest.reader import read_documents
 
@@ -95,6 +95,12 @@ def test_all_wrong_values_are_told_at_once() -> None:
 
 
 def test_nodes_are_cleaned_after_the_agents_are_stopped() -> None:
-    commands = removal("net")
+    commands = removal(Install("net", "net/ringfence:2"))
     stopped = commands.index(f"delete daemonset {NAME} --namespace=net")
-    assert stopped < commands.index("agent cleanup") < commands.index("namespace net")
+    cleaned = commands.index("--image=net/ringfence:2 -- ringfence agent cleanup")
+    assert stopped < cleaned < commands.index("delete namespace net")
+
+
+def test_the_pods_that_are_waited_for_are_the_agents() -> None:
+    labels = objects(Install())["DaemonSet"]["spec"]["template"]["metadata"]["labels"]
+    assert dict(one.split("=") for one in SELECTOR.split(",")) == labels
