@@ -1,19 +1,17 @@
-"""A connection to an API server, and its refusals in one sentence each.
+"""A connection to an API server, which can be cut from another thread.
 
 TLS, proxies and credentials are lightkube's; what is asked is for others to say.
 """
 
 from __future__ import annotations
 
-import re
 import socket
-import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from threading import Lock
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -26,10 +24,16 @@ from lightkube.core.exceptions import ConfigError
 
 from ringfence import __version__
 from ringfence.adapters.kubeconfig import Access, Server, User
+from ringfence.adapters.refusals import (
+    Asked,
+    RefusedError,
+    UnreachableError,
+    refused,
+    unreachable,
+)
 from ringfence.errors import InputError, Problem
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
-_QUOTED_USER = re.compile(r'User "([^"]*)"')
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
 _ESTABLISHED = frozenset(
     {"connection.connect_tcp.complete", "connection.start_tls.complete"}
 )
@@ -40,66 +44,6 @@ _KEEP_ALIVE = {
     socket.TCP_USER_TIMEOUT: 30_000,
 }
 """Seconds, and milliseconds of the last one (tcp(7))."""
-
-
-class Resource(NamedTuple):
-    """A resource of the API; ``group`` empty: the core. ``purpose``: why we read it."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    purpose: str
-
-    @property
-    def api_version(self) -> str:
-        """The apiVersion of its objects."""
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def qualified(self) -> str:
-        """The resource as ``plural`` or ``plural.group``."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def path(self) -> str:
-        """The path of its list in all namespaces."""
-        root = f"apis/{self.group}" if self.group else "api"
-        return f"/{root}/{self.version}/{self.plural}"
-
-
-class Asked(NamedTuple):
-    """What is asked of the server: a verb (as RBAC has it) on a resource."""
-
-    verb: str
-    resource: Resource
-
-
-class UnreachableError(InputError):
-    """There was no answer, or only a part of it."""
-
-
-class RefusedError(InputError):
-    """The server answered something else than what was asked.
-
-    ``code`` is the HTTP status of its answer; ``retry_after`` its header, seconds as
-    text, empty where it has none.
-    """
-
-    def __init__(
-        self, problems: Iterable[Problem], code: int = 0, retry_after: str = ""
-    ) -> None:
-        super().__init__(problems)
-        self.code = code
-        self.retry_after = retry_after
-
-
-class ForbiddenError(RefusedError):
-    """The cluster knows the user and refuses this."""
-
-
-class NotServedError(RefusedError):
-    """The cluster does not know this resource, or not in this version."""
 
 
 class Connection:
@@ -215,15 +159,10 @@ class Connection:
     def refusal(
         self, asked: Asked, response: httpx2.Response, body: bytes
     ) -> RefusedError:
-        """Return what an answer other than 200 says."""
+        """Return what an answer other than 200 says, as far as it is a Status."""
         code, after = response.status_code, response.headers.get("Retry-After", "")
         if code == _NOT_FOUND:  # of an unknown group it is no JSON
-            resource = asked.resource
-            message = (
-                f"the cluster does not serve {resource.plural} of "
-                f"{resource.api_version}: it is too old, or no cluster"
-            )
-            return NotServedError([Problem(self.place, message)], code)
+            return self.refused(asked, code, "")
         status = self.document(response, body)
         return self.refused(asked, code, str(status.get("message", "")), after)
 
@@ -231,26 +170,9 @@ class Connection:
         self, asked: Asked, code: int, said: str, retry_after: str = ""
     ) -> RefusedError:
         """Return what a Status of this code and message says."""
-        said, hint = said or f"HTTP {code}", ""
-        name = self._access.user.name
-        kind: type[RefusedError] = RefusedError
-        verb, resource = asked
-        if code == _UNAUTHORIZED:
-            who = f'of user "{name}"' if name else "(there are none)"
-            message = f"the cluster does not accept the credentials {who}: {said}"
-            hint = "log in again: a token or certificate may have expired"
-        elif code == _FORBIDDEN and "impersonate" in said:
-            message, hint = said, '--as and --as-group need the verb "impersonate"'
-        elif code == _FORBIDDEN:
-            kind = ForbiddenError
-            who = next(iter(_QUOTED_USER.findall(said)), name)
-            message = (
-                f'user "{who}" lacks the verb "{verb}" on {resource.qualified}, '
-                f"cluster-wide: {resource.purpose}"
-            )
-        else:
-            message = f"the {verb} of {resource.plural} failed: {said}"
-        return kind([Problem(self.place, message, "", hint)], code, retry_after)
+        return refused(
+            self.place, self._access.user.name, asked, code, said, retry_after
+        )
 
     def document(self, response: httpx2.Response, body: bytes) -> dict[str, Any]:
         """Return the object that an answer is; raises InputError where it is none."""
@@ -267,8 +189,7 @@ class Connection:
 
     def unreachable(self, error: httpx2.HTTPError) -> UnreachableError:
         """Return why there was no answer."""
-        message, hint = _reason(error, self._access.server.url, self._patience)
-        return UnreachableError([Problem(self.place, message, "", hint)])
+        return unreachable(self.place, self._access.server.url, error, self._patience)
 
     def problem(self, message: str, hint: str = "") -> InputError:
         """Return an error of this connection."""
@@ -288,33 +209,6 @@ def _shut(stream: Any) -> None:
     with suppress(OSError):
         # SSLSocket's own shutdown would forget the TLS state that the thread uses.
         socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
-
-
-def _reason(error: httpx2.HTTPError, url: str, patience: str) -> tuple[str, str]:
-    cause = _root(error)
-    match cause:
-        case ssl.SSLCertVerificationError():
-            return (
-                f"the certificate of {url} is not trusted: {cause.verify_message}",
-                "certificate-authority-data of the kubeconfig says whom to trust",
-            )
-        case socket.gaierror():
-            return f"{url} cannot be reached: no such host", ""
-        case ConnectionRefusedError():
-            return (
-                f"{url} cannot be reached: connection refused",
-                "does the cluster run, and is the context the right one?",
-            )
-        case _ if isinstance(error, httpx2.TimeoutException):
-            return f"{url} does not answer in time", patience
-        case _:
-            return f"{url} cannot be reached: {cause}", ""
-
-
-def _root(error: BaseException) -> BaseException:
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
 
 
 def _on_this_machine(url: str) -> bool:

@@ -12,14 +12,14 @@ from typing import Any, Self
 
 import httpx2
 
-from ringfence.adapters.connection import (
+from ringfence.adapters.connection import Connection
+from ringfence.adapters.kubeconfig import Access
+from ringfence.adapters.refusals import (
     Asked,
-    Connection,
     ForbiddenError,
     NotServedError,
     Resource,
 )
-from ringfence.adapters.kubeconfig import Access
 
 __all__ = ["PAGE", "ApiServer", "ForbiddenError", "NotServedError", "Resource"]
 

@@ -15,11 +15,6 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
-from ringfence.adapters.connection import (
-    Asked,
-    RefusedError,
-    Resource,
-)
 from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.adapters.kubeconfig import Access
 from ringfence.adapters.narrow import (
@@ -32,6 +27,7 @@ from ringfence.adapters.narrow import (
     decode_page,
     decode_status,
 )
+from ringfence.adapters.refusals import Asked, RefusedError, Resource
 from ringfence.adapters.session import Answer, Session, StoppedError
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.stored import Stored

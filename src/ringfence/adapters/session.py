@@ -10,9 +10,10 @@ from typing import Final
 
 import httpx2
 
-from ringfence.adapters.connection import Asked, Connection
+from ringfence.adapters.connection import Connection
 from ringfence.adapters.credentials import files_stamp, with_credentials
 from ringfence.adapters.kubeconfig import Access
+from ringfence.adapters.refusals import Asked
 from ringfence.errors import InputError
 
 CONNECT_S: Final = 10.0
