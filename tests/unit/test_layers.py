@@ -21,6 +21,8 @@ PURE = (
     "report",
     "deploy",
     "doctor",
+    "observe",
+    "agent/cut.py",
     "lab/addressing.py",
     "lab/packets.py",
     "lab/plan.py",
