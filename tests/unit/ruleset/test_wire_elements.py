@@ -95,3 +95,18 @@ def test_a_value_is_deleted_without_saying_where_it_went() -> None:
     (listed,) = packed_values(Datatype.IPV4, [1, 2])
     assert rows(IPV4, [listed]) == {(1,), (2,)}
     assert len(pairs(listed)) == 2
+
+
+def test_a_verdict_with_more_behind_it_is_strange() -> None:
+    (listed,) = packed_verdicts(Datatype.IPV4, {1: "in/a"})
+    ((_, element),) = pairs(listed)
+    more = attribute(linux.LIST_ELEMENT, element + string(4, "x"))
+    with pytest.raises(Strange, match="an element with attributes"):
+        verdicts(Datatype.IPV4, [more])
+
+
+def test_many_verdicts_are_several_lists() -> None:
+    many = dict.fromkeys(range(1000), "in/" + "x" * 100)
+    lists = list(packed_verdicts(Datatype.IPV4, many))
+    assert len(lists) == 3
+    assert verdicts(Datatype.IPV4, lists) == many

@@ -25,7 +25,13 @@ from ringfence.ruleset.ir import (
     Statement,
 )
 from ringfence.ruleset.wire import linux
-from ringfence.ruleset.wire.attributes import attribute, pairs
+from ringfence.ruleset.wire.attributes import (
+    attribute,
+    nested,
+    pairs,
+    string,
+    word,
+)
 from ringfence.ruleset.wire.expressions import program
 from ringfence.ruleset.wire.normal import normal_rule
 from ringfence.ruleset.wire.programs import Memory, rule_of
@@ -120,3 +126,87 @@ def test_memory_holds_each_form_once() -> None:
     rule = NftRule((), (Final.DROP,))
     assert rule_of(program(rule), "", memory) == rule_of(program(rule), "", memory)
     assert list(memory.values()) == [Final.DROP]
+
+
+def expression(name: str, *parts: bytes) -> bytes:
+    said = string(linux.EXPRESSION_NAME, name)
+    return nested(linux.LIST_ELEMENT, said, nested(linux.EXPRESSION_DATA, *parts))
+
+
+def meta(key: int, into: int = 1) -> bytes:
+    return expression("meta", word(linux.Meta.KEY, key), word(linux.Meta.DREG, into))
+
+
+def payload(base: int, offset: int, size: int, into: int = 1) -> bytes:
+    numbers = (into, base, offset, size)
+    return expression("payload", *map(word, linux.Payload, numbers))
+
+
+def compare(op: int, value: bytes, register: int = 1) -> bytes:
+    data = nested(linux.Compare.DATA, attribute(linux.DATA_VALUE, value))
+    sreg = word(linux.Compare.SREG, register)
+    return expression("cmp", sreg, word(linux.Compare.OP, op), data)
+
+
+def lookup(*parts: bytes) -> bytes:
+    sreg = word(linux.Find.SREG, 1)
+    return expression("lookup", string(linux.Find.SET, "s"), sreg, *parts)
+
+
+IS_TCP = meta(linux.Meta.L4PROTO) + compare(linux.EQ, b"\6")
+IS_IPV4 = meta(linux.Meta.NFPROTO) + compare(linux.EQ, b"\2")
+SOURCE = payload(1, 12, 4)
+PORT = payload(2, 2, 2)
+BELOW_90 = compare(linux.LTE, b"\0\x5a")
+ABOVE_80 = compare(linux.GTE, b"\0\x50")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        expression("notrack"),
+        expression("meta", word(linux.Meta.KEY, 3), word(linux.Meta.DREG, 1)),
+        meta(linux.Meta.L4PROTO) + compare(linux.NEQ, b"\6"),
+        meta(linux.Meta.L4PROTO) + compare(linux.EQ, b"\1"),
+        meta(linux.Meta.L4PROTO) + compare(linux.EQ, b"\x3a"),
+        meta(linux.Meta.L4PROTO, 2) + compare(linux.EQ, b"\6", 2),
+        PORT + compare(linux.EQ, b"\0\x50"),
+        IS_TCP + PORT + BELOW_90,
+        IS_TCP + PORT + ABOVE_80,
+        IS_TCP + PORT + ABOVE_80 + ABOVE_80,
+        IS_TCP + PORT + ABOVE_80 + compare(linux.EQ, b"\0\x50"),
+        SOURCE + lookup(),
+        IS_IPV4 + payload(1, 12, 4, 2) + lookup(),
+        IS_IPV4 + payload(1, 12, 8) + lookup(),
+        IS_IPV4 + SOURCE + lookup(word(linux.Find.DREG, 1)),
+        IS_IPV4 + SOURCE + lookup(word(linux.Find.FLAGS, 2)),
+        IS_IPV4 + SOURCE + PORT + lookup(word(linux.Find.DREG, 0)),
+        payload(2, 0, 1) + lookup(),
+        meta(linux.Meta.NFPROTO)
+        + compare(linux.EQ, b"\x0a")
+        + payload(2, 0, 1)
+        + lookup(),
+        expression("byteorder", word(linux.Byteorder.LEN, 4)),
+        expression("objref", word(linux.Object.TYPE, 2)),
+        expression("ct", word(linux.Connection.DREG, 1), word(linux.Connection.KEY, 1)),
+        expression("fib", word(linux.Fib.DREG, 1), word(linux.Fib.RESULT, 1)),
+        expression("limit", attribute(linux.Rate.UNIT, bytes(7) + b"\x3c")),
+        expression("log", string(linux.Logging.PREFIX, "x")),
+        expression("bitwise", word(linux.Bitwise.SREG, 2)),
+        expression("reject", word(linux.Reject.TYPE, 0)),
+        expression("reject", word(linux.Reject.TYPE, 1)),
+        expression("immediate", word(linux.Immediate.DREG, 1)),
+    ],
+)
+def test_what_we_never_write_is_foreign(foreign: bytes) -> None:
+    drop = program(NftRule((), (Final.DROP,)))
+    (match_,) = rule_of(foreign + drop, "x", {}).matches
+    assert isinstance(match_, Foreign)
+
+
+def test_swapping_one_byte_changes_nothing() -> None:
+    rule = NftRule((Lookup((Field.PROTOCOL, Field.PORT), "s"),), (Final.DROP,))
+    proto, *rest = pairs(program(rule))
+    swap = expression("byteorder", word(linux.Byteorder.LEN, 1))
+    parts = [attribute(*proto), swap, *(attribute(*part) for part in rest)]
+    assert rule_of(b"".join(parts), "", {}) == rule
