@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6
 from typing import Any, Final, NamedTuple, Self
 
 from ringfence.agent.metrics import CONTENT_TYPE
@@ -122,9 +123,13 @@ class HealthServer:
             def log_message(self, *_: object) -> None:
                 """Keep requests out of the log: a kubelet asks every few seconds."""
 
-        ThreadingHTTPServer.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            # An IPv6 address has colons; :: takes IPv4 too (ip(7), bindv6only).
+            address_family = AF_INET6 if ":" in address[0] else AF_INET
+            daemon_threads = True
+
         try:
-            self._server = ThreadingHTTPServer(address, Handler)
+            self._server = Server(address, Handler)
         except OSError as error:
             place = f"{address[0]}:{address[1]}"
             message = f"cannot listen there: {error.strerror}"
