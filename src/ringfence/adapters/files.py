@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.reader import Document, read_documents
+from ringfence.manifest.reader import Document, PartlyReadError, read_documents
 
 STDIN = "-"
 MOST_BYTES = 256 * 1024 * 1024
@@ -25,7 +25,7 @@ def read_sources(
     Of a directory the ``*.yaml``, ``*.yml`` and ``*.json`` files are read,
     sorted by name; with ``recursive`` those below it too, hidden directories
     left out. A file named twice is read once. Sources keep the names that the
-    user wrote. Raises InputError with the problems of all sources.
+    user wrote. Raises PartlyReadError with the problems of all sources.
     """
     documents: list[Document] = []
     problems: list[Problem] = []
@@ -43,13 +43,16 @@ def read_sources(
             seen.add(real)
             try:
                 documents += read_documents(_read(source, stdin), _shown(source))
+            except PartlyReadError as error:
+                problems += error.problems
+                documents += error.documents
             except InputError as error:
                 problems += error.problems
     if not documents and not problems:
         shown = ", ".join(map(_shown, paths))
         problems.append(Problem(shown, "there is no object to read"))
     if problems:
-        raise InputError(problems)
+        raise PartlyReadError(problems, documents)
     return documents
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ringfence.adapters.files import MANIFEST_SUFFIXES, MOST_BYTES
 from ringfence.adapters.process import EndedRaw, find_program, run_raw
 from ringfence.errors import InputError, KernelError, Problem
-from ringfence.manifest.reader import Document, read_documents
+from ringfence.manifest.reader import Document, PartlyReadError, read_documents
 
 MISSING = "git is not installed, and a commit was to be read"
 _TIMEOUT_S = 60.0
@@ -56,10 +56,11 @@ class Commit:
             source = f"{self.ref}:{blob.path}" if named else blob.path
             try:
                 documents += read_documents(data, source)
-            except InputError as error:
+            except PartlyReadError as error:
                 problems += error.problems
+                documents += error.documents
         if problems:
-            raise InputError(problems)
+            raise PartlyReadError(problems, documents)
         return documents
 
     def export(self, directory: str) -> None:

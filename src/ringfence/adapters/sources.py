@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 from typing import BinaryIO
 
 from ringfence.adapters import helm, kustomize
@@ -12,7 +13,7 @@ from ringfence.adapters.files import read_sources
 from ringfence.adapters.git import Commit
 from ringfence.adapters.snapshot import read_snapshot
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.reader import Document
+from ringfence.manifest.reader import Document, PartlyReadError
 
 
 class Kind(Enum):
@@ -48,7 +49,7 @@ class Reading:
 
 
 def read_layers(sources: Sequence[Source], reading: Reading) -> list[list[Document]]:
-    """Return the documents of each source; raises InputError with all problems.
+    """Return the documents of each source; raises PartlyReadError with all problems.
 
     Files that need not be told apart are one layer: one named twice is read once.
     """
@@ -57,10 +58,13 @@ def read_layers(sources: Sequence[Source], reading: Reading) -> list[list[Docume
     for group in _groups(sources, reading):
         try:
             layers.append(_read(group, reading))
+        except PartlyReadError as error:
+            problems += error.problems
+            layers.append([*error.documents])
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise PartlyReadError(problems, chain.from_iterable(layers))
     return layers
 
 

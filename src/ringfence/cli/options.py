@@ -14,7 +14,7 @@ import click
 
 from ringfence.cli.connecting import LIVE_OPTIONS, Live, take_live
 from ringfence.cli.sourcing import SOURCE_OPTIONS, Sources, take_sources
-from ringfence.errors import Problem
+from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from ringfence.manifest.decode import Decoded
@@ -218,17 +218,34 @@ def load_cluster(inputs: Inputs, *, entries: bool = False) -> Decoded:
     """Return the cluster of the sources or of ``--live``; raises InputError.
 
     ``entries``: entry points of a live cluster are fetched, which verdicts need not.
-    Warnings go to stderr, and with ``-v`` the count of what was passed over.
+    Warnings go to stderr, and with ``-v`` the count of what was passed over. What
+    cannot be read does not hide what is wrong with the rest.
     """
+    from ringfence.manifest.reader import PartlyReadError  # noqa: PLC0415 - quick help
+
     # What is read stays: looking through it for garbage takes a third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
         return decode_layers(_layers(inputs, entries=entries), inputs)
+    except PartlyReadError as error:
+        more = [] if inputs.sources.overlay else _faults(error.documents, inputs)
+        raise InputError([*error.problems, *more]) from None
     finally:
         gc.freeze()
         if collecting:
             gc.enable()
+
+
+def _faults(documents: Iterable[Document], inputs: Inputs) -> Iterable[Problem]:
+    """Return what is wrong with the documents that could be read."""
+    from ringfence.manifest.decode import decode_documents  # noqa: PLC0415
+
+    try:
+        decode_documents(documents, judging_options(inputs))
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def decode_layers(layers: list[list[Document]], inputs: Inputs) -> Decoded:

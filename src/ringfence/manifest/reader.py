@@ -7,7 +7,7 @@ mistake in one does not hide those of the next.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,7 +23,15 @@ from ringfence.manifest.yamltext import (
 )
 from ringfence.model.meta import Position
 
-__all__ = ["Document", "Item", "Path", "Unreadable", "items", "read_documents"]
+__all__ = [
+    "Document",
+    "Item",
+    "PartlyReadError",
+    "Path",
+    "Unreadable",
+    "items",
+    "read_documents",
+]
 
 _SEPARATOR = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?\r?(?:\n|\Z))*")
@@ -67,6 +75,16 @@ class Document:
     def key_position(self, path: Path) -> Position:
         """Return where the key (or the list entry) at this path is written."""
         return self.places.key_position(path)
+
+
+class PartlyReadError(InputError):
+    """Some text cannot be read; ``documents`` are those that can."""
+
+    def __init__(
+        self, problems: Iterable[Problem], documents: Iterable[Document]
+    ) -> None:
+        super().__init__(problems)
+        self.documents = tuple(documents)
 
 
 class Item(NamedTuple):
@@ -135,7 +153,7 @@ _NO_KIND = ("", "")
 def read_documents(data: bytes, source: str) -> list[Document]:
     """Return the documents of a source in order, empty ones left out.
 
-    Raises InputError (of Unreadable) with one problem for each document that is
+    Raises PartlyReadError (of Unreadable) with one problem for each document that is
     no YAML, holds characters that none may hold, nests too deep or expands
     aliases without bounds.
     """
@@ -147,7 +165,7 @@ def read_documents(data: bytes, source: str) -> list[Document]:
         except Refused as refusal:
             problems.append(chunk.problem(refusal))
     if problems:
-        raise InputError(problems)
+        raise PartlyReadError(problems, documents)
     return documents
 
 

@@ -92,3 +92,18 @@ def test_a_doubled_key_is_an_error_or_by_choice_a_warning(
     assert run("-f", str(path), "--field-validation", "warn") == Exit.OK
     out, err = capsys.readouterr()
     assert (out, err.split(":")[0]) == ("default/b\n", "warning")
+
+
+def test_what_is_no_yaml_does_not_hide_what_is_wrong_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text("{")
+    (tmp_path / "b.yaml").write_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {a: 1}}}\n---\n["
+    )
+    assert run("-f", str(tmp_path)) == Exit.USAGE
+    out, err = capsys.readouterr()
+    places = [line.split()[1].rsplit("/", 1)[1] for line in err.splitlines()]
+    assert out == ""
+    assert [place.split(":")[0] for place in places] == ["a.yaml", "b.yaml", "b.yaml"]
+    assert "labels" in err
