@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple, Self
 
 from ringfence.errors import KernelError
 from ringfence.model.flow import IPAddress, IPNetwork
+from ringfence.ruleset.wire.attributes import ACK, HEADER, NESTED, REQUEST, attribute
+from ringfence.ruleset.wire.requests import answers, complaint
 
 NETLINK_NETFILTER = 12
 """linux/netlink.h; the socket module does not name it."""
@@ -25,10 +27,7 @@ LOOPBACK = 1
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 10, 11
 
-_REQUEST, _ACK, _CREATE = 0x1, 0x4, 0x400 | 0x200  # create, and it must be new
-_NLMSG_ERROR = 2
-_NLMSGERR_ATTR_MSG = 1
-_ACK_TLVS = 0x200
+_CREATE = 0x400 | 0x200  # NLM_F_CREATE | NLM_F_EXCL: it must be new
 
 _RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWNEIGH = 16, 20, 24, 28
 _RTM_SETLINK = 19
@@ -36,7 +35,7 @@ _RTM_SETLINK = 19
 _IFF_UP = 1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 10, 18
 _IFLA_PROTINFO, _IFLA_NET_NS_FD = 12, 28
-_AF_BRIDGE, _IFLA_BRPORT_MODE, _NLA_F_NESTED = 7, 4, 0x8000
+_AF_BRIDGE, _IFLA_BRPORT_MODE = 7, 4
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
@@ -44,7 +43,6 @@ _RT_TABLE_MAIN, _RTPROT_STATIC, _RTN_UNICAST, _RTNH_F_ONLINK = 254, 4, 1, 4
 _RT_SCOPE_LINK = 253
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
 
-_HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _BATCH = 64  # acknowledgements of one batch fit into the default receive buffer
 
@@ -64,11 +62,6 @@ class LinkEnd(NamedTuple):
     name: str
     number: int
     mac: bytes
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    size = 4 + len(value)
-    return struct.pack("=HH", size, kind) + value + b"\0" * (-size % 4)
 
 
 def _family(address: IPAddress) -> int:
@@ -94,21 +87,21 @@ def veth(
     """
     far = _link(there.number, 0) + b"".join(
         (
-            _attribute(_IFLA_IFNAME, there.name.encode() + b"\0"),
-            _attribute(_IFLA_ADDRESS, there.mac),
-            _attribute(_IFLA_NET_NS_FD, struct.pack("=I", namespace)),
+            attribute(_IFLA_IFNAME, there.name.encode() + b"\0"),
+            attribute(_IFLA_ADDRESS, there.mac),
+            attribute(_IFLA_NET_NS_FD, struct.pack("=I", namespace)),
         )
     )
-    data = _attribute(_IFLA_INFO_DATA, _attribute(_VETH_INFO_PEER, far))
+    data = attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, far))
     body = _link(here.number, _IFF_UP) + b"".join(
         (
-            _attribute(_IFLA_IFNAME, here.name.encode() + b"\0"),
-            _attribute(_IFLA_ADDRESS, here.mac),
-            _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"veth") + data),
+            attribute(_IFLA_IFNAME, here.name.encode() + b"\0"),
+            attribute(_IFLA_ADDRESS, here.mac),
+            attribute(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, b"veth") + data),
         )
     )
     if bridge is not None:
-        body += _attribute(_IFLA_MASTER, struct.pack("=I", bridge))
+        body += attribute(_IFLA_MASTER, struct.pack("=I", bridge))
     return Message(_RTM_NEWLINK, _CREATE, body, f"make veth {here.name}")
 
 
@@ -116,9 +109,9 @@ def bridge(end: LinkEnd) -> Message:
     """Make a bridge, which is up at once; it speaks no spanning tree protocol."""
     body = _link(end.number, _IFF_UP) + b"".join(
         (
-            _attribute(_IFLA_IFNAME, end.name.encode() + b"\0"),
-            _attribute(_IFLA_ADDRESS, end.mac),
-            _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"bridge")),
+            attribute(_IFLA_IFNAME, end.name.encode() + b"\0"),
+            attribute(_IFLA_ADDRESS, end.mac),
+            attribute(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, b"bridge")),
         )
     )
     return Message(_RTM_NEWLINK, _CREATE, body, f"make bridge {end.name}")
@@ -131,8 +124,8 @@ def address(index: int, value: IPAddress) -> Message:
     )
     body = (
         head
-        + _attribute(_IFA_LOCAL, value.packed)
-        + _attribute(_IFA_ADDRESS, value.packed)
+        + attribute(_IFA_LOCAL, value.packed)
+        + attribute(_IFA_ADDRESS, value.packed)
     )
     return Message(_RTM_NEWADDR, _CREATE, body, f"add address {value}")
 
@@ -162,9 +155,9 @@ def route(
     )
     body = (
         head
-        + (_attribute(_RTA_DST, base.packed) if base else b"")
-        + (_attribute(_RTA_GATEWAY, gateway.packed) if gateway else b"")
-        + _attribute(_RTA_OIF, struct.pack("=i", index))
+        + (attribute(_RTA_DST, base.packed) if base else b"")
+        + (attribute(_RTA_GATEWAY, gateway.packed) if gateway else b"")
+        + attribute(_RTA_OIF, struct.pack("=i", index))
     )
     return Message(_RTM_NEWROUTE, _CREATE, body, f"route {destination or 'default'}")
 
@@ -183,7 +176,7 @@ def _range(destination: IPAddress | IPNetwork | None) -> tuple[IPAddress | None,
 def neighbour(index: int, value: IPAddress, mac: bytes) -> Message:
     """Pin the MAC address of a neighbour, so that nobody has to ask for it."""
     head = struct.pack("=BxxxiHBB", _family(value), index, _NUD_PERMANENT, 0, 0)
-    body = head + _attribute(_NDA_DST, value.packed) + _attribute(_NDA_LLADDR, mac)
+    body = head + attribute(_NDA_DST, value.packed) + attribute(_NDA_LLADDR, mac)
     return Message(_RTM_NEWNEIGH, _CREATE, body, f"pin neighbour {value}")
 
 
@@ -192,9 +185,9 @@ def hairpin(index: int) -> Message:
 
     So a pod reaches itself through its Service's address.
     """
-    mode = _attribute(_IFLA_BRPORT_MODE, b"\1")
+    mode = attribute(_IFLA_BRPORT_MODE, b"\1")
     body = _LINK.pack(_AF_BRIDGE, 0, index, 0, 0)
-    body += _attribute(_IFLA_PROTINFO | _NLA_F_NESTED, mode)
+    body += attribute(_IFLA_PROTINFO | NESTED, mode)
     return Message(_RTM_SETLINK, 0, body, f"set hairpin mode of link {index}")
 
 
@@ -241,39 +234,19 @@ class Netlink:
     def _batch(self, messages: Sequence[Message]) -> None:
         parts = []
         for number, (kind, flags, body, _) in enumerate(messages):
-            size = _HEADER.size + len(body)
-            asked = flags | _REQUEST | _ACK
-            parts.append(_HEADER.pack(size, kind, asked, number, 0) + body)
+            size = HEADER.size + len(body)
+            asked = flags | REQUEST | ACK
+            parts.append(HEADER.pack(size, kind, asked, number, 0) + body)
             parts.append(b"\0" * (-size % 4))
         self._socket.send(b"".join(parts))
         acknowledged = 0
         failure = ""
         while acknowledged < len(messages):
-            for number, code, text in _acknowledgements(self._socket.recv(65536)):
+            for answer in answers(self._socket.recv(65536)):
                 acknowledged += 1
-                if code and not failure:
-                    what = messages[number].what
-                    failure = f"{what}: {os.strerror(code)}" + (text and f" ({text})")
+                if answer.errno and not failure:
+                    text = complaint(answer)
+                    reason = os.strerror(answer.errno) + (text and f" ({text})")
+                    failure = f"{messages[answer.number].what}: {reason}"
         if failure:
             raise KernelError(f"the kernel refused to {failure}")
-
-
-def _acknowledgements(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """Yield the sequence number, errno (0: done) and kernel's words of each ack."""
-    while data:
-        size, kind, flags, number, _ = _HEADER.unpack_from(data)
-        if kind == _NLMSG_ERROR:
-            (code,) = struct.unpack_from("=i", data, _HEADER.size)
-            # The failed request's header (16 bytes) follows the code, then words.
-            words = data[_HEADER.size + 20 : size] if flags & _ACK_TLVS else b""
-            yield number, -code, _words(words)
-        data = data[size + -size % 4 :]
-
-
-def _words(attributes: bytes) -> str:
-    while attributes:
-        size, kind = struct.unpack_from("=HH", attributes)
-        if kind == _NLMSGERR_ATTR_MSG:
-            return attributes[4:size].rstrip(b"\0").decode(errors="replace")
-        attributes = attributes[size + -size % 4 :]
-    return ""
