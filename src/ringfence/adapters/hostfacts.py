@@ -47,7 +47,8 @@ def node_facts(trial: Trial | Unknown) -> NodeFacts:
     A fact that needs a program or a right that is not there is Unknown. ``trial``
     is handed through: it was made elsewhere.
     """
-    links, programs = _links_and_programs()
+    listed = _known(lambda: read_links(_said(["ip", "-j", "-d", "link"])))
+    links, xdp = (listed, listed) if isinstance(listed, Unknown) else listed
     return NodeFacts(
         kernel=platform.release(),
         nft=_known(lambda: _said(["nft", "--version"]).strip()),
@@ -55,7 +56,10 @@ def node_facts(trial: Trial | Unknown) -> NodeFacts:
         legacy=_legacy(),
         own_comment=_known(_own_comment),
         links=links,
-        programs=programs,
+        xdp=xdp,
+        programs=links
+        if isinstance(links, Unknown)
+        else _known(_other_programs, links),
         bridge_filter=_bridge_filter(),
         forwarding=_known(lambda: _number(_NET / "ipv4/ip_forward") != 0),
         tracked=_tracked(),
@@ -125,15 +129,9 @@ def _read_names(path: Path) -> str:
     return ", ".join(path.read_text(encoding="ascii").split())
 
 
-def _links_and_programs() -> tuple[
-    tuple[Link, ...] | Unknown, tuple[Program, ...] | Unknown
-]:
-    found = _known(lambda: read_links(_said(["ip", "-j", "-d", "link"])))
-    if isinstance(found, Unknown):
-        return found, found
-    links, xdp = found
-    others = _known(lambda: (*_on_tc(), *_on_tcx(links)))
-    return links, others if isinstance(others, Unknown) else (*xdp, *others)
+def _other_programs(links: Sequence[Link]) -> tuple[Program, ...]:
+    """Return the programs that ip does not show."""
+    return (*_on_tc(), *_on_tcx(links))
 
 
 def _on_tc() -> list[Program]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ringfence.doctor.facts import BridgeFilter, Link, NodeFacts, Program, Unknown
 from ringfence.doctor.findings import Finding, Status
@@ -78,22 +78,28 @@ def flowtables(node: NodeFacts) -> Iterator[Finding]:
 def programs(node: NodeFacts) -> Iterator[Finding]:
     """Judge eBPF programs on links, which may redirect or drop."""
     check = "eBPF programs"
-    match node.programs:
-        case Unknown(reason=reason):
-            yield Finding(check, Status.UNKNOWN, reason)
-        case ():
-            yield Finding(check, Status.OK, "none on any link (xdp, tc, tcx, netkit)")
-        case found:
-            why = (
-                "A program may send a packet on, or drop it, before netfilter sees it; "
-                "what these do cannot be told from here."
-            )
-            remedy = "`bpftool net` and their owner say what they do"
-            said = _listed(found)
-            yield Finding(check, Status.WARNING, said, why, remedy)
+    found: list[Program] = []
+    reasons: list[str] = []
+    for fact in (node.xdp, node.programs):
+        if isinstance(fact, Unknown):
+            reasons.append(fact.reason)
+        else:
+            found += fact
+    if found:
+        why = (
+            "A program may send a packet on, or drop it, before netfilter sees it; "
+            "what these do cannot be told from here."
+        )
+        remedy = "`bpftool net` and their owner say what they do"
+        yield Finding(check, Status.WARNING, _listed(found), why, remedy)
+    if reasons:
+        said = "; ".join(dict.fromkeys(reasons))
+        yield Finding(check, Status.UNKNOWN, said)
+    elif not found:
+        yield Finding(check, Status.OK, "none on any link (xdp, tc, tcx, netkit)")
 
 
-def _listed(found: tuple[Program, ...]) -> str:
+def _listed(found: Sequence[Program]) -> str:
     words = [
         f"{one.link} {one.place}" + (f" ({one.name})" if one.name else "")
         for one in found[:_SHOWN]

@@ -90,9 +90,9 @@ class Trial(NamedTuple):
 class NodeFacts:
     """What was found on the node that the doctor runs on.
 
-    ``own_comment``: the comment of the table ``inet ringfence``, None: no such table.
-    ``bridge_filter`` None: br_netfilter is not loaded. ``tracked`` None: conntrack
-    is not in use.
+    ``programs`` are those of tc, tcx and netkit. ``own_comment``: the comment of the
+    table ``inet ringfence``, None: no such table. ``bridge_filter`` None: br_netfilter
+    is not loaded. ``tracked`` None: conntrack is not in use.
     """
 
     kernel: str
@@ -101,6 +101,7 @@ class NodeFacts:
     legacy: Ruleset | Unknown
     own_comment: str | Unknown | None
     links: tuple[Link, ...] | Unknown
+    xdp: tuple[Program, ...] | Unknown
     programs: tuple[Program, ...] | Unknown
     bridge_filter: BridgeFilter | None
     forwarding: bool | Unknown

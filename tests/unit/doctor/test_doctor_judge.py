@@ -31,6 +31,7 @@ PLAIN = NodeFacts(
     legacy=Ruleset(),
     own_comment=None,
     links=(Link("eth0", 2),),
+    xdp=(),
     programs=(),
     bridge_filter=BridgeFilter(iptables=False, ip6tables=False),
     forwarding=True,
@@ -155,6 +156,7 @@ def test_what_was_not_asked_cannot_be_told() -> None:
         NOT_ASKED,
         NOT_ASKED,
         NOT_ASKED,
+        NOT_ASKED,
         None,
         NOT_ASKED,
         NOT_ASKED,
@@ -241,6 +243,12 @@ def test_few_programs_are_named_and_many_counted() -> None:
     said = only(findings(holding(programs=programs)), "eBPF programs").said
     assert said.startswith("veth0 tc ingress (x), ")
     assert said.endswith(" and 2 more")
+
+
+def test_a_program_that_is_seen_is_told_where_others_cannot_be() -> None:
+    node = holding(xdp=(Program("eth0", "xdp"),), programs=NOT_ASKED)
+    told = [one.status for one in findings(node) if one.check == "eBPF programs"]
+    assert told == [Status.WARNING, Status.UNKNOWN]
 
 
 @pytest.mark.parametrize(
