@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from ringfence.engine.compiled import PolicySet
 from ringfence.engine.compiler import selectable
 from ringfence.engine.state import State
 from ringfence.engine.state_changes import Changes, PeerChange
+from ringfence.errors import RingfenceBug
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Pod
@@ -29,7 +31,7 @@ from ringfence.ruleset.basechains import (
     map_name,
 )
 from ringfence.ruleset.delta import delta, load
-from ringfence.ruleset.desired_names import Chains, Written
+from ringfence.ruleset.desired_names import Chains, Difference, Written
 from ringfence.ruleset.desired_sets import PodSets
 from ringfence.ruleset.edits import Edits, Stage
 from ringfence.ruleset.elements import Facts, Isolating, isolating, listed_set
@@ -43,6 +45,7 @@ from ringfence.ruleset.naming import (
     Identity,
     NamedPortsId,
     PodPeersId,
+    PolicySetId,
     PortsId,
     Register,
     SetId,
@@ -94,12 +97,11 @@ class Desired:
             if self._is_local(pod):
                 self._place(pod.key)
         facts = self._facts()
-        edits = Edits()
         for own in self._ground.own_sets():
             self._sets.open(own.name, own, facts)
         addresses = {a for key in self._local for a in self._addresses_of(key)}
-        self._dispatch(addresses, facts, edits)
-        self._settle(facts, edits)
+        self._dispatch(addresses, facts, Edits())
+        self._settle(facts)
 
     def load(self) -> Transaction:
         """Return what makes the table anew, in place of any older one."""
@@ -118,23 +120,41 @@ class Desired:
             else:
                 self._contested.discard(claim.address)
         for key in self._moved(changes):
-            self._place(key)
+            if key in self._local or self._is_local(self._state.cluster.pods.get(key)):
+                self._place(key)
         for of in changes.policy_sets:
             if of.new is not None and policy_set_id(of.new) in self._chains:
-                self._write(of.new)
+                self._rewrite(of.new)
         facts, edits = self._facts(), Edits()
         addresses = self._touched(changes)
         self._dispatch(addresses, facts, edits)
-        self._settle(facts, edits)
+        self._tell(self._settle(facts), edits)
         self._ask(addresses, changes, facts)
         self._sets.settle(edits)
         return edits.transaction(TABLE_NAME)
 
     def enforce(self, enforcement: Enforcement) -> Transaction:
-        """Return what leads to the table of another choice of the operator's."""
-        if enforcement == self._ground.enforcement:
-            return Transaction(TABLE_NAME, ())
-        return self._anew(enforcement)
+        """Return what leads to the table of another choice of the operator's.
+
+        Who is audited costs the chains of those namespaces, anything else the table.
+        """
+        before = self._ground.enforcement
+        audit, exceptions = enforcement.audit, enforcement.exceptions
+        if enforcement != replace(before, audit=audit, exceptions=exceptions):
+            return self._anew(enforcement)
+        self._ground = self._ground._replace(enforcement=enforcement)
+        written: set[PolicySetId] = set()
+        for key, isolated in self._local.items():
+            if before.audits(key.namespace) == enforcement.audits(key.namespace):
+                continue
+            for of in isolated:
+                if of not in written:
+                    self._write(of, key)
+                    written.add(of)
+        facts, edits = self._facts(), Edits()
+        self._dispatch(self._contested, facts, edits)
+        self._tell(self._settle(facts), edits)
+        return edits.transaction(TABLE_NAME)
 
     def _anew(self, enforcement: Enforcement) -> Transaction:
         before = self.table()
@@ -203,14 +223,19 @@ class Desired:
             return
         for of in now:
             if of not in self._chains:
-                policy_set = self._state.compiled.policy_set(of.direction, key)
-                if policy_set is not None:
-                    self._write(policy_set)
+                self._write(of, key)
             self._chains.use(of)
         for of in before:
             self._chains.release(of)
 
-    def _write(self, policy_set: PolicySet) -> None:
+    def _write(self, of: PolicySetId, pod: ObjectKey) -> None:
+        """Write the chain of a policy-set that isolates a pod."""
+        policy_set = self._state.compiled.policy_set(of.direction, pod)
+        if policy_set is None or policy_set.policies != of.policies:
+            raise RingfenceBug(f"{of} does not isolate {pod}")
+        self._rewrite(policy_set)
+
+    def _rewrite(self, policy_set: PolicySet) -> None:
         register = Register()
         families, enforcement = self._ground
         chain = policy_chain(policy_set, families, register, enforcement)
@@ -283,24 +308,32 @@ class Desired:
         for of, elements in self._maps.items():
             yield VerdictMap(map_name(*of), ADDRESSES[of[1]], dict(elements))
 
-    def _settle(self, facts: Facts, edits: Edits) -> None:
-        """Open and close what chains use since the last time, or no more."""
-        chains, come, gone = self._chains.settle()
+    def _settle(self, facts: Facts) -> Difference:
+        """Open the sets that chains use since the last time, close what none does."""
+        difference = self._chains.settle()
+        for name, of in difference.come.items():
+            if isinstance(of, PodPeersId | NamedPortsId):
+                self._sets.open(name, of, facts)
+        for name, of in difference.gone.items():
+            if isinstance(of, PodPeersId | NamedPortsId):
+                self._sets.close(name)
+        return difference
+
+    def _tell(self, difference: Difference, edits: Edits) -> None:
+        """Say what is different in chains, sets and counters."""
+        chains, come, gone = difference
         for before, after in chains:
             edits.rewrite_chain(before, after)
         edits.counters(filter(is_counter, come), filter(is_counter, gone))
         for name, of in come.items():
             match of:
                 case PodPeersId() | NamedPortsId():
-                    self._sets.open(name, of, facts)
                     edits.add_set(self._sets[name])
                 case BlocksId() | PortsId():
                     edits.add_set(listed_set(name, of))
                 case _:
                     pass  # chains, counters and prefixes
         for name, of in gone.items():
-            if isinstance(of, PodPeersId | NamedPortsId):
-                self._sets.close(name)
             if isinstance(of, SetId):
                 edits.at(Stage.SET_GOES, DeleteSet(name))
 

@@ -203,3 +203,39 @@ def test_omissions_are_those_of_the_whole_lowering(node: Node) -> None:
     node.put(replace(WEB, addresses=()))
     right = lower(compile_cluster(node.state.cluster), NODE).omissions
     assert node.desired.omissions == right != ()
+
+
+BOTH = policy("let-in", "web", "client", "db")
+SHARED = "p4/shop/app_is_client_or_shop/app_is_db"
+
+
+def shares(node: Node) -> bool:
+    """Whether the set of both peers has the address 10.0.0.9."""
+    (found,) = (of for of in node.desired.table().sets if of.name == SHARED)
+    return (int(ip_address("10.0.0.9")),) in found.elements
+
+
+def test_address_of_two_peers_is_in_their_set_once_a_third_owner_goes() -> None:
+    third = pod("third", 9, of="nobody")
+    owners = pod("one", 9, of="client"), pod("two", 9, of="db")
+    node = Node(WEB, BOTH, *owners, third)
+    assert not shares(node)
+    node.remove(third)
+    assert shares(node)
+
+
+def test_address_is_in_the_set_once_its_other_owner_becomes_the_other_peer() -> None:
+    node = Node(WEB, BOTH, pod("one", 9, of="client"), pod("two", 9, of="nobody"))
+    assert not shares(node)
+    node.put(pod("two", 9, of="db"))
+    assert shares(node)
+
+
+def test_pair_of_own_addresses_goes_when_another_pod_claims_one_of_them() -> None:
+    one, other = map(ip_address, ("10.0.0.1", "10.0.0.3"))
+    node = Node(replace(WEB, addresses=(one, other)), LET_IN)
+    done = node.put(pod("twin", 3, of="nobody"))
+    (lost,) = (op for op in done if isinstance(op, DeleteElements))
+    assert set(lost.elements) == {
+        (int(a), int(b)) for a in (one, other) for b in (one, other)
+    } - {(int(one), int(one))}
