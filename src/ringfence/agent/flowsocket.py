@@ -80,6 +80,10 @@ class FlowSocket:
         self._open = False
         self._call()
         self._thread.join()
+        # Not before: whoever calls the thread writes to one of them.
+        for of in (self._selector, self._listener, self._woken, self._waker):
+            of.close()
+        self._path.unlink(missing_ok=True)
 
     def _call(self) -> None:
         with suppress(BlockingIOError):  # it has been called already
@@ -105,11 +109,6 @@ class FlowSocket:
                     key.data()
         for reader in list(self._readers):
             self._dismiss(reader)
-        self._selector.close()
-        self._listener.close()
-        self._woken.close()
-        self._waker.close()
-        self._path.unlink(missing_ok=True)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):
@@ -118,7 +117,7 @@ class FlowSocket:
             self._send(reader)
 
     def _accept(self) -> None:
-        with suppress(BlockingIOError, ConnectionAbortedError):
+        with suppress(OSError):  # gone again, or no descriptor left for it
             accepted, _ = self._listener.accept()
             if len(self._readers) >= READERS:
                 accepted.close()
