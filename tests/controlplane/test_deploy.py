@@ -205,6 +205,22 @@ def test_a_pod_of_the_agent_breaks_the_baseline_in_what_it_must(
     )
 
 
+def test_a_pod_of_the_agent_is_admitted_as_one_that_its_node_needs(
+    cluster: Cluster,
+) -> None:
+    (daemonset,) = (
+        value for value in objects(manifests(Install())) if value["kind"] == "DaemonSet"
+    )
+    template = daemonset["spec"]["template"]
+    identity = {"apiVersion": "v1", "kind": "Pod"}
+    meta = {**template["metadata"], "name": "agent", "namespace": "ringfence"}
+    pod = {**identity, "metadata": meta, "spec": template["spec"]}
+    create = ("create", "--dry-run=server", "-f", "-", "-o", "json")
+    ran = cluster(*create, text=json.dumps(pod))
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["spec"]["priority"] == 2_000_001_000
+
+
 def test_the_account_may_do_what_the_agent_needs_and_nothing_else(
     installed: Cluster,
 ) -> None:
