@@ -45,11 +45,6 @@ class FlowLog:
         sinks = {"file": self._file, "stdout": self._pipe, "socket": self._socket}
         return {name: sink.lost for name, sink in sinks.items() if sink is not None}
 
-    def reopen(self) -> None:
-        """Open the file anew, as after a rotation."""
-        if self._file is not None:
-            self._file.reopen()
-
     def close(self) -> None:
         """Close the file and the socket."""
         if self._file is not None:
@@ -75,7 +70,7 @@ class _File:
         if time.monotonic() - self._looked > _LOOK_S:
             self._looked = time.monotonic()
             if self._moved():
-                self.reopen()
+                self._reopen()
         data = b"".join(lines)
         try:
             written = os.write(self._descriptor, data)
@@ -92,7 +87,7 @@ class _File:
         except OSError:
             self.lost += 1
 
-    def reopen(self) -> None:
+    def _reopen(self) -> None:
         try:
             fresh = self._open()
         except OSError:

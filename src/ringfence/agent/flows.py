@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from ringfence.agent.config import Config
@@ -10,7 +11,7 @@ from ringfence.agent.flowtap import FlowTap
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node
 from ringfence.observe.attribute import Attribution
-from ringfence.observe.hubble import line
+from ringfence.observe.hubble import LOST_IN_KERNEL, line, lost_line
 from ringfence.observe.logged import Logged
 from ringfence.observe.record import FlowRecord, Verdict
 
@@ -65,5 +66,10 @@ class Flows:
 
     def _count_lost(self) -> None:
         for where, lost in (self._tap.lost | self._log.lost).items():
-            self._metrics.lost.labels(where).inc(lost - self._lost.get(where, 0))
+            more = lost - self._lost.get(where, 0)
+            self._metrics.lost.labels(where).inc(more)
             self._lost[where] = lost
+            if more and where in self._tap.lost:
+                now = time.time_ns()
+                told = lost_line(more, LOST_IN_KERNEL, self._name, now)
+                self._log.write([told])

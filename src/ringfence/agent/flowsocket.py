@@ -18,7 +18,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from threading import Lock, Thread
 
 from ringfence.errors import KernelError
-from ringfence.observe.hubble import lost_line
+from ringfence.observe.hubble import LOST_BY_READER, lost_line
 
 HISTORY = 1_000
 """Lines that a new reader gets; about as many KiB."""
@@ -27,7 +27,6 @@ READERS = 16
 WAITING = 2 * HISTORY
 """Lines that may wait for one reader."""
 
-_TOO_SLOW = "OBSERVER_EVENTS_QUEUE"
 _PIECE = 1 << 16
 
 
@@ -95,7 +94,7 @@ class FlowSocket:
             self.lost += 1
             return
         if reader.missed:
-            told = lost_line(reader.missed, _TOO_SLOW, self._node, time.time_ns())
+            told = lost_line(reader.missed, LOST_BY_READER, self._node, time.time_ns())
             reader.waiting.append(told.encode() + b"\n")
             reader.missed = 0
         reader.waiting.append(line)

@@ -1,8 +1,8 @@
 """Flow records as Hubble's JSON lines (``hubble observe -o jsonpb``), and back.
 
 Field names are those of cilium's flow.proto and observer.proto, written by protojson
-with the names of the .proto file. ``policies`` and ``nearest_miss`` are ours: a
-reader of Hubble's lines passes over them.
+with the names of the .proto file. ``policies``, ``nearest_miss`` and ``claimants`` are
+ours.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def document(record: FlowRecord) -> dict[str, Any]:
     return {"flow": _flow(record, time), "node_name": record.node, "time": time}
 
 
-def lost_line(lost: int, source: str, node: str, time: int) -> str:
-    """Return the line that says how many flows are missing before it.
+LOST_IN_KERNEL, LOST_BY_READER = "PERF_EVENT_RING_BUFFER", "OBSERVER_EVENTS_QUEUE"
+"""Where flows are lost (flow.proto, ``LostEventSource``)."""
 
-    ``source``: PERF_EVENT_RING_BUFFER where the kernel lost them,
-    OBSERVER_EVENTS_QUEUE where their reader was too slow (``LostEventSource``).
-    """
+
+def lost_line(lost: int, source: str, node: str, time: int) -> str:
+    """Return the line that says how many flows are missing before it, and where."""
     told = {
         "lost_events": {"source": source, "num_events_lost": str(lost)},
         "node_name": node,

@@ -160,16 +160,6 @@ def test_a_renamed_file_is_made_anew(
     assert place.read_text() == "two\n"
 
 
-def test_a_file_is_opened_anew_on_request(tmp_path: Path) -> None:
-    place = tmp_path / "flows.log"
-    log = FlowLog(str(place), "", "n1")
-    place.rename(tmp_path / "flows.log.1")
-    log.reopen()
-    log.write(["one"])
-    log.close()
-    assert place.read_text() == "one\n"
-
-
 def test_a_full_disk_loses_lines_and_counts_them() -> None:
     log = FlowLog("/dev/full", "", "n1")
     log.write(["one", "two"])
