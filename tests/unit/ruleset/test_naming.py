@@ -14,19 +14,26 @@ from ringfence.model.netpol import IPBlock
 from ringfence.ruleset.naming import (
     LABEL_LIMIT,
     BlocksId,
+    ContestedId,
+    LogKind,
     NamedPortsId,
     PodPeersId,
     PolicyId,
     PolicySetId,
     PortsId,
     Register,
+    UnknownId,
     allow_counter,
     chain_name,
+    cut_counter,
     deny_counter,
+    is_counter,
     label,
     log_prefix,
+    read_prefix,
     set_name,
     text_of,
+    would_counter,
 )
 from ringfence.sets.interval import Interval
 
@@ -128,3 +135,37 @@ def test_register_refuses_one_name_for_two_things() -> None:
     assert register.enter("x", one) == register.enter("x", one) == "x"
     with pytest.raises(RingfenceBug):
         register.enter("x", other)
+
+
+DENIERS = [
+    *(
+        ContestedId(direction, audited)
+        for direction in Direction
+        for audited in (False, True)
+    ),
+    *(UnknownId(direction) for direction in Direction),
+    PolicySetId(Direction.INGRESS, (ObjectKey("contested", "unknown"),)),
+]
+
+
+def test_chains_without_policies_share_no_name_with_others() -> None:
+    assert len({chain_name(of) for of in DENIERS}) == len(DENIERS)
+
+
+@given(policy_sets, st.sampled_from(LogKind))
+def test_log_prefix_reads_back(of: PolicySetId, what: LogKind) -> None:
+    said = read_prefix(log_prefix(of, what))
+    assert said is not None
+    assert (said.what, said.direction) == (what, of.direction)
+    assert said.text in {str(of), None}
+
+
+@pytest.mark.parametrize("prefix", ["", "rf:D:in:", "rf:D:up:a", "rf:D:in:a b", "x"])
+def test_prefix_of_somebody_else_reads_as_none(prefix: str) -> None:
+    assert read_prefix(prefix) is None
+
+
+def test_counters_are_known_by_their_heads() -> None:
+    of = PolicySetId(Direction.INGRESS, (ObjectKey("a", "b"),))
+    assert all(map(is_counter, (deny_counter(of), cut_counter(of), would_counter(of))))
+    assert not any(map(is_counter, (chain_name(of), log_prefix(of), "self4")))
