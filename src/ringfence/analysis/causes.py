@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ringfence.analysis.counterparts import Joint, Side
 from ringfence.analysis.facts import Because, Fact, Facts
-from ringfence.analysis.policychange import changed_policies, novelty
+from ringfence.analysis.policychange import Term, changed_policies, new_terms, novelty
+from ringfence.engine.compiled import PeerSelector, Target
 from ringfence.engine.explain import explain
 from ringfence.model.flow import (
     PORT_PROTOCOLS,
@@ -22,7 +23,7 @@ from ringfence.model.flow import (
 )
 from ringfence.model.meta import ObjectKey, Position
 from ringfence.model.verdict import EndEvidence, Evidence, Outcome, RuleMatch
-from ringfence.sets.conns import ConnSet
+from ringfence.sets.conns import EVERY_PORT, ConnSet, conn_set
 
 RANK = {Outcome.DENY: 0, Outcome.UNDECIDED: 1, Outcome.ALLOW: 2}
 """More may pass the higher it is."""
@@ -93,7 +94,11 @@ class Inquiry:
             elif after is None:
                 by += self._matches(one, self._base, self._head)
             elif one.outcome is not other.outcome:
-                by += self._decisive(one, other)
+                opens = RANK[one.outcome] < RANK[other.outcome]
+                ends = (source, destination)
+                by += self._decisive(one, other) or self._possible(
+                    direction, ends, conns, opens=opens
+                )
             else:
                 continue
             unknown += (*one.unknown, *other.unknown)
@@ -126,17 +131,39 @@ class Inquiry:
             lines = list(self._isolating(other, self._head))
         return [line for line in lines if line.how is not How.UNCHANGED] or lines
 
+    def _possible(
+        self,
+        direction: Direction,
+        ends: tuple[Joint, Joint],
+        conns: ConnSet,
+        *,
+        opens: bool,
+    ) -> Iterator[ByPolicy]:
+        """Yield the lines that one cluster alone has and that may allow."""
+        here, there = (self._base, self._head)[:: -1 if opens else 1]
+        mine, other = ends[:: -1 if direction is Direction.INGRESS else 1]
+        for key in sorted(self.touched(direction, mine)):
+            policy = here.compiled.cluster.policies.get(key)
+            if policy is None:
+                continue
+            for match, term in new_terms(policy, direction, there.compiled.cluster):
+                if _may_be(term.target, here, other) and _may_serve(term, conns):
+                    yield self._line(match, here, there)
+
     def _matches(self, end: EndEvidence, here: Side, there: Side) -> Iterator[ByPolicy]:
         for match in end.allowed_by:
-            policy = here.compiled.cluster.policies[match.policy]
-            new = novelty(policy, match, there.compiled.cluster)
-            at_port = new.term and not new.target and match.port is not None
-            position = match.position
-            if at_port and match.port is not None:
-                ports = policy.rules(match.direction)[match.rule].ports or ()
-                position = ports[match.port].position
-            how = self._how(here) if new.term else How.UNCHANGED
-            yield ByPolicy(match.policy, match.direction, how, position, match, at_port)
+            yield self._line(match, here, there)
+
+    def _line(self, match: RuleMatch, here: Side, there: Side) -> ByPolicy:
+        policy = here.compiled.cluster.policies[match.policy]
+        new = novelty(policy, match, there.compiled.cluster)
+        at_port = new.term and not new.target and match.port is not None
+        position = match.position
+        if at_port and match.port is not None:
+            ports = policy.rules(match.direction)[match.rule].ports or ()
+            position = ports[match.port].position
+        how = self._how(here) if new.term else How.UNCHANGED
+        return ByPolicy(match.policy, match.direction, how, position, match, at_port)
 
     def _isolating(self, end: EndEvidence, here: Side) -> Iterator[ByPolicy]:
         """Yield the policies that isolate an end of one cluster."""
@@ -147,6 +174,23 @@ class Inquiry:
 
     def _how(self, here: Side) -> How:
         return How.ADDED if here is self._head else How.REMOVED
+
+
+def _may_be(target: Target | None, here: Side, other: Joint) -> bool:
+    """Whether a peer may mean an end: what an ipBlock holds hangs on addresses."""
+    if not isinstance(target, PeerSelector):
+        return True
+    members = here.compiled.members[target]
+    return any(pod in members.certain or pod in members.possible for pod in other.pods)
+
+
+def _may_serve(term: Term, conns: ConnSet) -> bool:
+    """Whether an entry of ``ports`` may mean a connection; names can mean any."""
+    if term.service is None:
+        return True
+    protocol, port, last = term.service
+    every = EVERY_PORT if not isinstance(port, int) else ((port, last or port),)
+    return bool(conns & conn_set({protocol.value: every}, other=False))
 
 
 def _end(evidence: Evidence | None, direction: Direction) -> EndEvidence:

@@ -6,6 +6,7 @@ rule a term stands in, where, and in what order, makes no difference.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -79,17 +80,40 @@ def novelty(policy: NetworkPolicy, match: RuleMatch, other: Cluster) -> Novelty:
 
     ``target`` tells that its peer is, and not its port alone.
     """
-    rule = compile_rules(policy, match.direction)[match.rule]
-    target, service = None, None
-    if rule.peers is not None and match.peer is not None:
-        target = rule.peers[match.peer].target
-    if rule.ports is not None and match.port is not None:
-        service = _service(rule.ports[match.port])
+    mine = _term(compile_rules(policy, match.direction)[match.rule], match)
     counterpart = other.policies.get(policy.key)
     if counterpart is None:
         return Novelty(term=True, target=True)
     known = {term for way, term in meaning(counterpart).terms if way is match.direction}
     return Novelty(
-        Term(target, service) not in known,
-        target not in {term.target for term in known},
+        mine not in known,
+        mine.target not in {term.target for term in known},
     )
+
+
+def new_terms(
+    policy: NetworkPolicy, direction: Direction, other: Cluster
+) -> Iterator[tuple[RuleMatch, Term]]:
+    """Yield the entries of a policy that another cluster's version does not have."""
+    for index, rule in enumerate(compile_rules(policy, direction)):
+        for peer in _places(rule.peers):
+            for port in _places(rule.ports):
+                position = rule.position
+                if rule.peers is not None and peer is not None:
+                    position = rule.peers[peer].position
+                match = RuleMatch(policy.key, direction, index, peer, port, position)
+                if novelty(policy, match, other).term:
+                    yield match, _term(rule, match)
+
+
+def _places(entries: Sequence[object] | None) -> Iterable[int | None]:
+    return (None,) if entries is None else range(len(entries))
+
+
+def _term(rule: CompiledRule, match: RuleMatch) -> Term:
+    target, service = None, None
+    if rule.peers is not None and match.peer is not None:
+        target = rule.peers[match.peer].target
+    if rule.ports is not None and match.port is not None:
+        service = _service(rule.ports[match.port])
+    return Term(target, service)

@@ -8,6 +8,8 @@ from ringfence.analysis.causes import How
 from ringfence.analysis.difference import Change, Difference, Kind, difference
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
+from ringfence.model.netpol import Peer
+from ringfence.model.verdict import Outcome
 from ringfence.model.workload import METADATA_NAME, ContainerPort, Namespace, Owner, Pod
 from ringfence.report.difftext import cause_words, ends_words, step_words
 from worlds import block, cluster, ingress, key, peer, pod, rule, tcp
@@ -148,6 +150,25 @@ def test_what_cannot_be_decided_is_a_kind_of_its_own() -> None:
     undecided = next(c for c in result.changes if c.step.kind is Kind.UNDECIDED)
     assert undecided.step.opens
     assert undecided.causes.unknown
+    (line,) = undecided.causes.by
+    assert line.match is not None
+    assert (line.policy.name, line.how, line.match.peer) == ("db", How.ADDED, 0)
+
+
+def test_what_may_pass_no_longer_is_told_by_the_line_that_went() -> None:
+    unplaced = pod("unplaced", "app=web")
+    far, near = block("10.0.0.0/8"), peer("app=db")
+
+    def world(*peers: Peer) -> Cluster:
+        rules = rule(list(peers), [tcp(80), tcp(443)])
+        return cluster(unplaced, DB, ingress("db", "app=db", rules))
+
+    result = found(world(far, near), world(near))
+    (change,) = [c for c in result.changes if c.step.was is Outcome.UNDECIDED]
+    (line, *more) = change.causes.by
+    assert line.match is not None
+    assert (line.how, line.match.peer) == (How.REMOVED, 0)
+    assert {each.match and each.match.peer for each in more} <= {0}
 
 
 def test_an_edit_of_named_ports_is_told_by_the_pods_ports() -> None:
