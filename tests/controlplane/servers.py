@@ -227,8 +227,13 @@ def _made_by_server(kind: str, meta: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def control_plane(programs: Path, directory: Path) -> Iterator[ControlPlane]:
-    """Run etcd and kube-apiserver of this directory of programs for a block."""
+def control_plane(
+    programs: Path, directory: Path, *more: str
+) -> Iterator[ControlPlane]:
+    """Run etcd and kube-apiserver of this directory of programs for a block.
+
+    ``more`` are flags of the API server.
+    """
     users = ("admin", "reader", "lister", "nobody")
     tokens = {user: secrets.token_hex(16) for user in users}
     groups = {"admin": "system:masters"}
@@ -240,7 +245,7 @@ def control_plane(programs: Path, directory: Path) -> Iterator[ControlPlane]:
     )
     store, peer, port = _free_ports(3)
     etcd = Program(programs / "etcd", _etcd_flags(directory, store, peer), directory)
-    flags = _server_flags(directory, store, port)
+    flags = [*_server_flags(directory, store, port), *more]
     server = Program(programs / "kube-apiserver", flags, directory)
     with ExitStack() as running:
         for program in (etcd, server):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.servers import ControlPlane
+from controlplane.servers import ControlPlane, control_plane
 from live.following import following, name_of, names, reflecting
 from live.proxy import proxied
 from ringfence.adapters.deltas import Changed, Down, Listed, Up
@@ -108,6 +108,19 @@ def test_an_empty_list_is_told_too(plane: ControlPlane, streaming: bool) -> None
         plane.kubeconfig(), "NetworkPolicy", streaming=streaming
     ) as followed:
         assert followed.next(Listed).objects == ()
+
+
+def test_a_server_whose_streaming_lists_are_off_is_asked_for_pages(
+    built: Path, tmp_path: Path
+) -> None:
+    off = "--feature-gates=WatchList=false"
+    with control_plane(built, tmp_path, off) as plane:
+        make(plane, "a")
+        config = plane.kubeconfig()
+        with following(config, "NetworkPolicy", streaming=True) as followed:
+            assert names(followed.next(Listed)) == ["a"]
+            make(plane, "b")
+            assert name_of(followed.next(Changed)) == "b"
 
 
 def test_a_watch_that_is_cut_goes_on_where_it_was(

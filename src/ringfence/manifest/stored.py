@@ -63,7 +63,8 @@ def decode_stored(kind: str, value: Mapping[str, Any]) -> Stored:
     labels cannot be read has none: nobody knows which selectors mean it. A pod whose
     ports cannot be read has none that have a name.
     """
-    meta = value.get("metadata") or {}
+    meta = value.get("metadata")
+    meta = meta if isinstance(meta, dict) else {}
     key = stored_key(kind, meta)
     uid, version = str(meta.get("uid", "")), str(meta.get("resourceVersion", ""))
     terminating = bool(meta.get("deletionTimestamp"))
