@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -214,3 +215,39 @@ except KernelError as error:
 """)
     assert printed.startswith("cannot read nflog group 100: Operation not permitted")
     assert "no other program may read it" in printed
+
+
+def test_a_denial_is_observed_live() -> None:
+    printed = run_alone(f"""{WORLD}
+import queue, subprocess, tempfile
+from ringfence.agent.flowlog import FlowLog
+from ringfence.agent.flowtap import FlowTap
+node = world(CLOSED)
+made = node.enforce()
+inbox = queue.Queue()
+place = tempfile.mkdtemp()
+log = FlowLog("", f"{{place}}/flows.sock", "n1")
+tap = FlowTap(lambda packets: inbox.put(packets) is None)
+observe = [sys.executable, "-m", "ringfence", "observe", "-f", "--to-pod", "data/db"]
+observe += ["--server", f"unix:{{place}}/flows.sock", "--last", "1"]
+known = Attribution(node.state.compiled, node.state.claims, "n1", made.table.index)
+def note():
+    log.write([line(known.record(packet)) for packet in inbox.get(timeout=10)])
+with subprocess.Popen(observe, stdout=subprocess.PIPE, text=True) as program:
+    node.send(WEB, addresses(2)[0], TCP, 5432)
+    note()
+    print(program.stdout.readline(), end="")
+    node.send(WEB, addresses(2)[1], UDP, 53)
+    note()
+    print(program.stdout.readline(), end="")
+    tap.close()
+    log.close()
+    assert program.wait(10) == 0
+os.rmdir(place)
+""").splitlines()
+    told = [re.sub(r"^.*?: |(?<=-x:)\d+", "", line) for line in printed]
+    verdict = "policy-verdict:data/db-ingress INGRESS DENIED"
+    assert told == [
+        f"shop/web-7c-x: (Deployment/web) -> data/db-0:5432 {verdict} (TCP Flags: SYN)",
+        f"shop/web-7c-x: (Deployment/web) -> data/db-0:53 {verdict} (UDP)",
+    ]
