@@ -50,8 +50,9 @@ def serve(config: Config) -> None:
 
     with ExitStack() as life:
         life.enter_context(_only_agent())
-        life.enter_context(HealthServer(config.listen, health, exposition))
+        # The loop says what is wanted before anybody can ask whether it is there.
         loop = Loop(config, inbox, health, metrics)
+        life.enter_context(HealthServer(config.listen, health, exposition))
         reflector = Reflector(access, inbox)
         threading.excepthook = _log_failure
         thread = threading.Thread(target=loop.run, name="loop", daemon=True)
