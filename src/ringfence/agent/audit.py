@@ -15,7 +15,7 @@ from typing import Any
 from ringfence.agent.cut import PROTOCOLS, Judge, Question
 from ringfence.ruleset.delta import delta
 from ringfence.ruleset.interpret import Machine, Packet
-from ringfence.ruleset.ir import Final, Table
+from ringfence.ruleset.ir import Final, Foreign, Table
 from ringfence.ruleset.transaction import Operation
 
 SAMPLE = 1_000
@@ -89,8 +89,9 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
     if realised is None:
         return Findings(missing=True, differences=(), disagreements=(), judged=0)
     differences = delta(realised, desired).operations
+    # What nobody can read, nobody can walk packets through.
+    sample = [] if _has_foreign(realised) else list(questions(judge))
     machine = Machine(realised)
-    sample = list(questions(judge))
     disagreements = [
         Disagreement(asked, engine, rules)
         for asked in sample
@@ -102,6 +103,15 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
         differences=differences,
         disagreements=tuple(disagreements),
         judged=len(sample),
+    )
+
+
+def _has_foreign(table: Table) -> bool:
+    return bool(table.foreign) or any(
+        isinstance(match_, Foreign)
+        for chain in table.chains
+        for rule in chain.rules
+        for match_ in rule.matches
     )
 
 
