@@ -44,6 +44,7 @@ from ringfence.ruleset.naming import (
     LogKind,
     PolicySetId,
     Prefix,
+    UnknownId,
     read_prefix,
 )
 
@@ -112,8 +113,7 @@ class Attribution:
         return FlowRecord(
             logged.time,
             VERDICTS[prefix.what],
-            self._party(headers.source),
-            self._party(headers.destination),
+            *self._parties(headers, prefix),
             headers.source.version,
             _protocol(headers),
             headers.ports,
@@ -183,12 +183,21 @@ class Attribution:
         nodes = self.compiled.cluster.nodes.values()
         return next((node.name for node in nodes if address in node.addresses), "")
 
+    def _parties(self, headers: Headers, prefix: Prefix) -> tuple[Party, Party]:
+        """Return both ends; a guarded address that is nobody's is some unknown pod."""
+        source, destination = map(self._party, (headers.source, headers.destination))
+        if prefix.text == str(UnknownId(prefix.direction)):
+            if prefix.direction is Direction.EGRESS and not source.pod:
+                source = _unknown(headers.source)
+            elif prefix.direction is Direction.INGRESS and not destination.pod:
+                destination = _unknown(headers.destination)
+        return source, destination
+
     def _party(self, address: IPAddress) -> Party:
         claimants = self.claims.get(address, ())
         if len(claimants) > 1:
             names = tuple(str(of) if of else self._node_of(address) for of in claimants)
-            labels = (f"{RESERVED_LABEL}unknown",)
-            return Party(str(address), labels=labels, claimants=names)
+            return _unknown(address, names)
         if claimants and claimants[0] is not None:
             return _pod_party(address, self.compiled.cluster.pods[claimants[0]])
         word = "world"
@@ -198,6 +207,11 @@ class Attribution:
             word = "host" if self._node_of(address) == self.node else "remote-node"
         labels = (f"{RESERVED_LABEL}{word}",)
         return Party(str(address), labels=labels, identity=RESERVED[word])
+
+
+def _unknown(address: IPAddress, claimants: tuple[str, ...] = ()) -> Party:
+    labels = (f"{RESERVED_LABEL}unknown",)
+    return Party(str(address), labels=labels, claimants=claimants)
 
 
 def _pod_party(address: IPAddress, pod: Pod) -> Party:

@@ -161,10 +161,21 @@ def test_a_contested_address_is_nobodys_and_names_its_claimants() -> None:
     assert (record.policies, record.miss) == ((), None)
 
 
-def test_an_unknown_pod_is_told_without_policies() -> None:
-    prefix = log_prefix(UnknownId(Direction.INGRESS))
-    record = told(packet("10.0.0.1", "10.0.0.77"), prefix)
+def test_a_guarded_address_that_is_nobodys_is_unknown() -> None:
+    taken, sent = (log_prefix(UnknownId(of)) for of in Direction)
+    record = told(packet("10.0.0.1", "10.0.0.77"), taken)
     assert (record.verdict, record.policies) == (Verdict.DROPPED, ())
+    assert (record.source.pod, record.destination.reserved) == (WEB.name, "unknown")
+    record = told(packet("10.0.0.77", "203.0.113.7"), sent)
+    assert record.source.reserved == "unknown"
+    assert record.destination.reserved == "world"
+
+
+def test_an_unknown_pod_that_is_known_by_now_is_named() -> None:
+    record = told(
+        packet("10.0.0.1", "10.0.0.2"), log_prefix(UnknownId(Direction.INGRESS))
+    )
+    assert record.destination.pod == DATABASE.name
 
 
 def test_a_prefix_too_long_for_its_names_is_looked_up() -> None:
