@@ -21,6 +21,8 @@ from ringfence.cli.options import (
 from ringfence.engine.compiled import Compiled
 from ringfence.errors import InputError, Problem
 from ringfence.model.cluster import Cluster
+from ringfence.ruleset.enforcement import Enforcement
+from ringfence.ruleset.ir import Hook
 from ringfence.ruleset.lower import Lowered, lower
 from ringfence.ruleset.naming import (
     BlocksId,
@@ -66,16 +68,33 @@ KINDS: dict[type[Identity], str] = {
 @click.option(
     "--node", metavar="NAME", help="Whose ruleset; needed where there are several."
 )
+@click.option(
+    "--mode",
+    type=click.Choice(["enforce", "audit"]),
+    default="enforce",
+    show_default=True,
+    help="audit: what would be denied is counted and logged, and passes.",
+)
+@click.option(
+    "--hook",
+    type=click.Choice([hook.value for hook in Hook]),
+    default=Hook.FORWARD.value,
+    show_default=True,
+    help="Where packets are judged; postrouting where kube-proxy uses IPVS.",
+)
 @cluster_options
 @output_option("text", "json")
-def ruleset(node: str | None, *, inputs: Inputs, output: str) -> int:
+def ruleset(
+    node: str | None, *, mode: str, hook: str, inputs: Inputs, output: str
+) -> int:
     """Print what a node would load into nftables to isolate its own pods.
 
     Manifests that name no node at all make one node, with every pod on it.
     What is left out because a fact is missing is said on stderr.
     """
     compiled = load_compiled(inputs)
-    name, lowered = _lowered(compiled, node)
+    enforcement = Enforcement(audit=mode == "audit", hook=Hook(hook))
+    name, lowered = _lowered(compiled, node, enforcement)
     if output == "json":
         click.echo(json.dumps(_document(name, lowered)))
         return Exit.OK
@@ -84,15 +103,17 @@ def ruleset(node: str | None, *, inputs: Inputs, output: str) -> int:
     return Exit.OK
 
 
-def _lowered(compiled: Compiled, node: str | None) -> tuple[str, Lowered]:
+def _lowered(
+    compiled: Compiled, node: str | None, enforcement: Enforcement
+) -> tuple[str, Lowered]:
     """Return the asked node's name and table; raises InputError for one unknown."""
     known = _node_names(compiled.cluster)
     if not known:
         everyone = frozenset(pod.key for pod in live_pods(compiled.cluster))
         name = _chosen(node, [ONLY_NODE])
-        return name, lower(compiled, name, local=everyone)
+        return name, lower(compiled, name, local=everyone, enforcement=enforcement)
     name = _chosen(node, known)
-    return name, lower(compiled, name)
+    return name, lower(compiled, name, enforcement=enforcement)
 
 
 def _node_names(cluster: Cluster) -> list[str]:

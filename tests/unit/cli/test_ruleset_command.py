@@ -117,3 +117,23 @@ def test_json_names_the_policy_of_a_counter(
         "direction": "Ingress",
         "policies": ["shop/open"],
     }
+
+
+def test_audit_mode_drops_nothing(
+    manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifests.write_text(POLICY + pod("web", "10.0.0.1"))
+    run("ringfence", ["ruleset", "-f", str(manifests), "--mode", "audit"])
+    out = capsys.readouterr().out
+    assert "counter name would/in/shop/deny" in out
+    assert "drop" not in out
+
+
+def test_postrouting_hook_lets_the_node_itself_pass(
+    manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifests.write_text(POLICY + pod("web", "10.0.0.1"))
+    run("ringfence", ["ruleset", "-f", str(manifests), "--hook", "postrouting"])
+    out = capsys.readouterr().out
+    assert "hook postrouting priority filter + 96" in out
+    assert "fib saddr type local accept" in out
