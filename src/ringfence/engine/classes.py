@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import collapse_addresses, ip_address, summarize_address_range
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from ringfence.engine.atoms import Ports
@@ -100,10 +100,11 @@ class _Stretches(NamedTuple):
 
 def _stretches(family: int, blocks: Iterable[IPNetwork]) -> _Stretches:
     edges: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for index, block in enumerate(sorted(blocks, key=str)):
+    for index, block in enumerate(blocks):
         if block.version == family:
-            edges[int(block.network_address)].append((index, True))
-            edges[int(block.broadcast_address) + 1].append((index, False))
+            low, high = _ends(block)
+            edges[low].append((index, True))
+            edges[high + 1].append((index, False))
     inside: set[int] = set()
     starts = sorted({0, *edges} - {1 << WIDTH[family]})
     under: list[Covering] = []
@@ -151,11 +152,7 @@ def _order(network: IPNetwork) -> tuple[int, int, int]:
 
 def _outside(family: int, ranges: list[tuple[int, int]]) -> Outside:
     networks = [
-        network
-        for low, high in ranges
-        for network in summarize_address_range(
-            _address(low, family), _address(high, family)
-        )
+        network for low, high in ranges for network in _summarized(low, high, family)
     ]
     # Not the first address of the range: 0.0.0.0 is nobody's.
     low, high = ranges[-1]
@@ -168,7 +165,47 @@ def _address(number: int, family: int) -> IPAddress:
 
 def joined(outside: Iterable[Outside]) -> tuple[IPNetwork, ...]:
     """Return the minimal networks of several outside classes, IPv4 first."""
-    networks = [network for one in outside for network in one.networks]
-    four = collapse_addresses(n for n in networks if n.version == 4)  # noqa: PLR2004
-    six = collapse_addresses(n for n in networks if n.version == 6)  # noqa: PLR2004
-    return (*four, *six)
+    ranges: dict[int, list[tuple[int, int]]] = {family: [] for family in WIDTH}
+    for one in outside:
+        for network in one.networks:
+            ranges[network.version].append(_ends(network))
+    return tuple(
+        network
+        for family, of_family in ranges.items()
+        for low, high in _merged(of_family)
+        for network in _summarized(low, high, family)
+    )
+
+
+# The library does the same with objects for all that lies between: ten times slower
+# where blocks cut a hundred thousand addresses out.
+
+
+def _ends(network: IPNetwork) -> tuple[int, int]:
+    """Return the first and the last address of a network."""
+    low = int(network.network_address)
+    return low, low + (1 << (WIDTH[network.version] - network.prefixlen)) - 1
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield ranges of numbers in order, those that touch as one."""
+    first, last = 0, -2
+    for low, high in sorted(ranges):
+        if low > last + 1:
+            if last >= 0:
+                yield first, last
+            first = low
+        last = max(last, high)
+    if last >= 0:
+        yield first, last
+
+
+def _summarized(low: int, high: int, family: int) -> Iterator[IPNetwork]:
+    """Yield the fewest networks that are a range of addresses."""
+    width = WIDTH[family]
+    network = IPv4Network if family == 4 else IPv6Network  # noqa: PLR2004 - IPv4
+    while low <= high:
+        fits = (high - low + 1).bit_length() - 1
+        bits = min(fits, (low & -low).bit_length() - 1) if low else fits
+        yield network((low, width - bits))
+        low += 1 << bits
