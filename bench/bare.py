@@ -14,21 +14,28 @@ Manifest = dict[str, Any]
 
 APPS, TIERS, UNITS = 12, ("web", "db"), 10
 FIRST_POD = IPv4Address("10.0.0.0")
+BEYOND_PODS = IPv4Address("10.128.0.0")
 PODS = "10.0.0.0/8"
 
 
 class Size(NamedTuple):
-    """How many of each; ``cut``: ipBlocks so that no two pods are alike.
+    """How many of each, and how many workloads a namespace has, at most two dozen.
 
-    Without it, ``hole`` is the prefix length of what an ipBlock leaves out: /24 parts
-    the pods of one namespace, /16 hardly any.
+    ``holes`` is where the networks begin that ipBlocks leave out: among the pods they
+    part those of one workload. ``cut``: ipBlocks so that no two pods are alike.
     """
 
     pods: int
     policies: int
     namespaces: int
-    hole: int = 24
+    workloads: int = APPS * len(TIERS)
+    holes: IPv4Address = FIRST_POD
     cut: bool = False
+
+    @property
+    def apps(self) -> int:
+        """How many of its apps a namespace has."""
+        return min(APPS, self.workloads)
 
 
 def small(pods: int) -> Size:
@@ -37,8 +44,8 @@ def small(pods: int) -> Size:
 
 
 def large(pods: int, *, cut: bool = False) -> Size:
-    """Return a cluster in which pods are many: twenty for each policy."""
-    return Size(pods, pods // 20, max(1, pods // 100), 16, cut)
+    """Return a cluster in which pods are many: twenty for each policy and workload."""
+    return Size(pods, pods // 20, max(1, pods // 100), 5, BEYOND_PODS, cut)
 
 
 def write_yaml(path: Path, size: Size) -> Path:
@@ -73,8 +80,9 @@ def _object(version: str, kind: str, metadata: Manifest, **more: Manifest) -> Ma
 
 
 def _pod(number: int, size: Size) -> Manifest:
-    within = number // size.namespaces
-    labels = {"app": f"a{within % APPS}", "tier": TIERS[within // APPS % len(TIERS)]}
+    workload = number // size.namespaces % size.workloads
+    tier = TIERS[(workload // APPS + workload) % len(TIERS)]
+    labels = {"app": f"a{workload % APPS}", "tier": tier}
     place = {"name": f"p{number}", "namespace": f"ns{number % size.namespaces}"}
     address = str(FIRST_POD + number)
     ports = [{"name": "http", "containerPort": 8080}]
@@ -86,10 +94,9 @@ def _pod(number: int, size: Size) -> Manifest:
     )
 
 
-def hole(number: int, length: int) -> str:
-    """Return a network of this prefix length, somewhere among the first pods."""
-    step = 1 << (32 - length)
-    return f"{FIRST_POD + number % 256 * step}/{length}"
+def hole(number: int, first: IPv4Address) -> str:
+    """Return one of the 256 networks of 256 addresses that begin here."""
+    return f"{first + number % 256 * 256}/24"
 
 
 def _labels(**labels: str) -> Manifest:
@@ -99,14 +106,15 @@ def _labels(**labels: str) -> Manifest:
 def _spec(number: int, size: Size) -> Manifest:
     """Return one of seven forms: the first policy of a namespace denies by default."""
     within = number // size.namespaces
-    app, other = f"a{within * 5 % APPS}", f"a{(within * 7 + number) % APPS}"
+    app = f"a{within * 7 % size.apps}"
+    other = f"a{(within * 5 + number) % size.apps}"
     chosen, peer = (
         {"podSelector": _labels(app=app)},
         {"podSelector": _labels(app=other)},
     )
     unit = {"namespaceSelector": _labels(unit=f"u{number % UNITS}")}
     prod = {"namespaceSelector": _labels(env="prod")}
-    block = {"cidr": PODS, "except": [hole(number, size.hole)]}
+    block = {"cidr": PODS, "except": [hole(number, size.holes)]}
     not_other = {"key": "app", "operator": "NotIn", "values": [other]}
     web = {"key": "tier", "operator": "In", "values": ["web"]}
     dns = {"port": 53, "protocol": "UDP"}
@@ -138,7 +146,7 @@ def _spec(number: int, size: Size) -> Manifest:
     ]
     if within == 0:
         return {"podSelector": {}, "policyTypes": ["Ingress"]}
-    return forms[within % len(forms)]
+    return forms[(within + number) % len(forms)]
 
 
 def _cutting(number: int, size: Size) -> Manifest:
@@ -148,6 +156,6 @@ def _cutting(number: int, size: Size) -> Manifest:
     within = number // size.namespaces
     block = {"cidr": PODS, "except": holes}
     return {
-        "podSelector": _labels(app=f"a{within % APPS}"),
+        "podSelector": _labels(app=f"a{within % size.apps}"),
         "ingress": [{"from": [{"ipBlock": block}], "ports": [{"port": 8080}]}],
     }
