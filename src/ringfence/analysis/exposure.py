@@ -19,6 +19,8 @@ from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.sets.conns import NOTHING, ConnSet
 
+NOBODY = Cell(NOTHING, NOTHING)
+
 
 class Audience(Enum):
     """Who an end is open to, widest first."""
@@ -107,13 +109,17 @@ class _Cells:
             number for number, endpoint in enumerate(matrix.endpoints) if endpoint.cidrs
         ]
         ends = {*self.number.values(), *self.outside}
-        self._cells: dict[tuple[int, int], Cell] = {
-            (row, column): stretch.cell
-            for rows, columns in ((ends, others), (others, ends))
-            for row in rows
-            for stretch in matrix.row(row)
-            for column in columns.intersection(stretch.columns)
-        }
+        self._cells: dict[tuple[Direction, int], dict[int, Cell]] = defaultdict(dict)
+        for row in ends:
+            for stretch in matrix.row(row):
+                for column in others.intersection(stretch.columns):
+                    self._cells[Direction.INGRESS, column][row] = stretch.cell
+        for row in others:
+            self._cells[Direction.EGRESS, row] = {
+                column: stretch.cell
+                for stretch in matrix.row(row)
+                for column in ends.intersection(stretch.columns)
+            }
         self._joined: dict[tuple[int, ...], tuple[IPNetwork, ...]] = {}
 
     def addresses(self, outside: tuple[int, ...]) -> tuple[IPNetwork, ...]:
@@ -124,10 +130,9 @@ class _Cells:
             self._joined[outside] = joined([whole])
         return self._joined[outside]
 
-    def cell(self, end: int, other: int, direction: Direction) -> Cell:
-        """Return what an end takes from another, or sends to it."""
-        pair = (other, end) if direction is Direction.INGRESS else (end, other)
-        return self._cells.get(pair, Cell(NOTHING, NOTHING))
+    def of(self, direction: Direction, end: int) -> dict[int, Cell]:
+        """Return what an end takes from strangers and addresses, or sends to them."""
+        return self._cells[direction, end]
 
 
 class _End(NamedTuple):
@@ -164,10 +169,8 @@ class _End(NamedTuple):
 
     def _all_of(self, pods: Iterable[ObjectKey]) -> Cell:
         """Return what all of these pods have in common."""
-        number = self.found.number
-        cells = [
-            self.found.cell(self.number, number[key], self.direction) for key in pods
-        ]
+        known, number = self.found.of(self.direction, self.number), self.found.number
+        cells = [known.get(number[key], NOBODY) for key in pods]
         allowed = reduce(and_, (cell.allowed for cell in cells))
         return Cell(allowed, NOTHING, any(cell.mixed for cell in cells))
 
@@ -191,10 +194,11 @@ class _End(NamedTuple):
 
     def _addresses(self) -> Iterator[Exposure]:
         by_cell: dict[Cell, list[int]] = defaultdict(list)
+        known = self.found.of(self.direction, self.number)
         for outside in self.found.outside:
-            cell = self.found.cell(self.number, outside, self.direction)
+            cell = known.get(outside, NOBODY)
             if cell.allowed:
-                by_cell[Cell(cell.allowed, NOTHING, cell.mixed)].append(outside)
+                by_cell[cell._replace(undecided=NOTHING)].append(outside)
         for cell, parts in by_cell.items():
             opened = self._open(Audience.ADDRESSES, cell)
             yield replace(opened, cidrs=self.found.addresses(tuple(parts)))

@@ -45,7 +45,7 @@ def html_document(
         "<title>Who can reach whom</title>",
         *(f"<style>{text}</style>" for text in styles),
         "</head><body>",
-        *_body(table, picture, cells, drawing),
+        *_body(table, cells, drawing),
         _data(compiled, table, picture, cells),
         f"<script>{SCRIPT}</script></body></html>\n",
     ]
@@ -66,14 +66,14 @@ def _hash(text: str) -> str:
 
 def _body(
     table: Table,
-    picture: Picture,
     cells: dict[tuple[int, int], Cell],
     drawing: str,
 ) -> Iterator[str]:
     pods = sum(len(end.pods) for end in table.endpoints)
+    namespaces = {end.namespace for end in table.endpoints if end.pods}
     yield (
         f"<header><h1>Who can reach whom</h1><p>{pods:,} pods, "
-        f"{len(picture.frames):,} namespaces, {len(cells):,} of "
+        f"{len(namespaces):,} namespaces, {len(cells):,} of "
         f"{len(table.endpoints) ** 2:,} pairs may talk. Click a line or a cell: "
         "why is told on the right.</p></header>"
     )

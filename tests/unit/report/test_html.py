@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from ringfence.analysis.focus import Focus
+from ringfence.analysis.matrix import By
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.report.diagram import diagram
@@ -98,3 +99,10 @@ def test_a_large_page_tells_stories_of_the_pairs_that_may_talk() -> None:
     document = data(page(cluster(*pods, *rules)))
     assert 0 < len(document["stories"]) <= 2000
     assert set(document["stories"]) <= set(document["cells"])
+
+
+def test_namespaces_are_counted_whatever_a_card_is() -> None:
+    compiled = compile_cluster(cluster(pod("x/a", ""), pod("y/a", ""), pod("y/b", "")))
+    for by in By:
+        text = html_document(compiled, *diagram(compiled, by, Focus()))
+        assert "3 pods, 2 namespaces, " in text
