@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -309,3 +311,23 @@ def test_the_kernel_watches_over_connections(tmp_path: Path) -> None:
             patience = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             response.close()
     assert (alive, patience) == (1, 30_000)
+
+
+def test_whoever_ends_it_does_not_wait_for_a_login(tmp_path: Path) -> None:
+    program = tmp_path / "login"
+    program.write_text('#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 60\n')
+    program.chmod(0o755)
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": str(program),
+        "interactiveMode": "Never",
+    }
+    config = write_config(tmp_path / "config", "http://127.0.0.1:9", exec=plugin)
+    with following(config, "Namespace") as followed:
+        pid = tmp_path / "login.pid"
+        while not (pid.exists() and pid.read_text()):
+            assert followed.silent(0.01)
+        assert not followed.reflector.stop()
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        while followed.reflector.alive:
+            assert followed.silent(0.01)
