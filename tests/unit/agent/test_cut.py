@@ -84,7 +84,8 @@ def test_what_is_cut_is_what_the_table_does_not_accept(random: Random) -> None:
     chosen = enforcement(random)
     machine = Machine(lower(state.compiled, "n1", enforcement=chosen).table)
     judged = judge(state, enforcement=chosen)
-    for source, destination in product(addresses(world), repeat=2):
+    pairs = [*product(addresses(world), repeat=2)]
+    for source, destination in random.sample(pairs, min(30, len(pairs))):
         if source.version != destination.version:
             continue
         for protocol in Protocol:
