@@ -25,6 +25,7 @@ class Agent:
     def __init__(self, nodes: Nodes, name: str, kubeconfig: Path, *flags: str) -> None:
         self.name = name
         self.log = kubeconfig.with_name(f"agent-{name}.log")
+        self.log.write_bytes(b"")
         self._nodes = nodes
         self._place = ("--kubeconfig", str(kubeconfig), "--node", name)
         self._flags = flags

@@ -15,7 +15,9 @@ from controlplane.servers import ControlPlane
 from ringfence.lab.plan import Cni, Fate, Probe
 from ringfence.model.flow import IPNetwork, Protocol
 
-PORT = 8080
+PORT, SERVED = 8080, 9090
+"""The port of single probes, and that of traffic.py."""
+
 CLIENT, SERVER, FAR = "shop/client", "shop/server", "shop/far"
 PLACES = {CLIENT: place("n1", 10), SERVER: place("n1", 11), FAR: place("n2", 10)}
 """Two pods of one node and one of the other, in both families."""
@@ -126,10 +128,10 @@ class Load:
 def load(stage: Stage) -> Iterator[Load]:
     """Call FAR, who must answer, and knock at SERVER, who must not hear it."""
     told = Load([])
-    far = stage.traffic(FAR, "serve", str(PORT))
-    shut = stage.traffic(SERVER, "serve", str(PORT))
-    calls = stage.traffic(CLIENT, "calls", first(FAR), str(PORT))
-    knocks = stage.traffic(CLIENT, "knocks", first(SERVER), str(PORT))
+    far = stage.traffic(FAR, "serve", str(SERVED))
+    shut = stage.traffic(SERVER, "serve", str(SERVED))
+    calls = stage.traffic(CLIENT, "calls", first(FAR), str(SERVED))
+    knocks = stage.traffic(CLIENT, "knocks", first(SERVER), str(SERVED))
     yield told
     called, knocked = calls.end(), knocks.end()
     told.failures, told.called = called["failures"], called["count"]
