@@ -27,6 +27,7 @@ from typing import Any
 _PERIOD_S = 0.001
 _KNOCK_S = 0.002
 _TURN_S = 0.01
+_LINGER_S = 0.1
 _CALL_S = 5.0
 _TRY_S = 1.0
 _REMEMBERED = 256
@@ -100,13 +101,13 @@ def flips(address: str, port: int) -> Any:
         with contextlib.suppress(OSError):  # EPERM: dropped on the way out
             sock.send(b"f")
         due = max(due + _PERIOD_S, time.monotonic() - _TURN_S)
-        while (left := due - time.monotonic()) > 0:
-            answered(poll, pending, fates, left)
-        answered(poll, pending, fates, 0)
+        answered(poll, pending, fates, max(0.0, due - time.monotonic()))
         while len(pending) > _REMEMBERED:  # a quarter of a second is no answer
             sent, oldest = pending.pop(next(iter(pending)))
             oldest.close()
             fates.append((sent, False))
+    answered(poll, pending, fates, _LINGER_S)
+    fates += [(sent, False) for sent, _ in pending.values()]
     return changes(sorted(fates))
 
 
@@ -116,11 +117,15 @@ def answered(
     fates: list[tuple[float, bool]],
     wait_s: float,
 ) -> None:
-    """Note what has been answered meanwhile."""
-    for number, _ in poll.poll(wait_s):
-        sent, sock = pending.pop(number)
-        sock.close()
-        fates.append((sent, True))
+    """Note what is answered meanwhile."""
+    end = time.monotonic() + wait_s
+    while True:
+        for number, _ in poll.poll(max(0.0, end - time.monotonic())):
+            sent, sock = pending.pop(number)
+            sock.close()
+            fates.append((sent, True))
+        if time.monotonic() >= end:
+            return
 
 
 def changes(fates: list[tuple[float, bool]]) -> list[tuple[float, bool]]:
