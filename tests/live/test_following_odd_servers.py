@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx2
@@ -17,8 +18,10 @@ import pytest
 from live.following import Following, following, names
 from live.loopback import Answer, Reply, Request, serving, write_config
 from ringfence.adapters.connection import Connection
-from ringfence.adapters.deltas import Changed, Down, Listed, Up
+from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.adapters.kubeconfig import Choice, choose_access
+from ringfence.adapters.reflector import Pace, Reflector
+from ringfence.adapters.refusals import Resource
 from ringfence.adapters.session import MOST_LINE_BYTES
 
 END = {"k8s.io/initial-events-end": "true"}
@@ -331,3 +334,20 @@ def test_whoever_ends_it_does_not_wait_for_a_login(tmp_path: Path) -> None:
         os.kill(int(pid.read_text()), signal.SIGKILL)
         while followed.reflector.alive:
             assert followed.silent(0.01)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_we_let_die_is_told_and_seen(tmp_path: Path) -> None:
+    unknown = Resource("", "v1", "widgets", "Widget", "nobody reads them")
+    with serving(lambda _: page(namespace("a"))) as url:
+        config = write_config(tmp_path / "config", url)
+        access = choose_access(Choice(kubeconfig=config), {})
+        queue: Queue[Delta] = Queue()
+        pace = Pace(streaming=False)
+        reflector = Reflector(access, queue, resources=(unknown,), pace=pace)
+        reflector.start()
+        told = queue.get(timeout=60)
+        assert isinstance(told, Down)
+        assert "widgets are not followed any more" in told.reason
+        assert reflector.stop()
+        assert not reflector.alive

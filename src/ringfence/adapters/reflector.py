@@ -162,15 +162,21 @@ class _Follower:
         self._down = ""
 
     def run(self) -> None:
-        """List and watch until it is over."""
+        """List and watch until it is over; where we are at fault, that is told, too."""
         with suppress(StoppedError):
-            while not self._stopping.is_set():
-                begun = monotonic()
-                wait_s = self._turn()
-                if monotonic() - begun < _SHORT_S:
-                    # Whoever ends each watch at once is not asked all the time.
-                    wait_s = max(wait_s, self._pace.first)
-                self._stopping.wait(wait_s)
+            try:
+                while not self._stopping.is_set():
+                    begun = monotonic()
+                    wait_s = self._turn()
+                    if monotonic() - begun < _SHORT_S:
+                        # Whoever ends each watch at once is not asked all the time.
+                        wait_s = max(wait_s, self._pace.first)
+                    self._stopping.wait(wait_s)
+            finally:
+                if not self._stopping.is_set():
+                    self._report(
+                        self._fault("are not followed any more: our own fault")
+                    )
 
     def _turn(self) -> float:
         """List if need be and watch until that ends; return how long to wait then."""
@@ -185,11 +191,14 @@ class _Follower:
         except InputError as error:
             return self._failed(error)
         except MalformedError as error:
-            problem = f"{self._resource.plural} came as no JSON: {error}"
-            return self._failed(InputError([Problem(self._session.place, problem)]))
+            return self._failed(self._fault(f"came as no JSON: {error}"))
         if self._initial is not None or self._quiet >= self._pace.empty:
             self._forget()
         return self._wait_s(self._quiet)
+
+    def _fault(self, what: str) -> InputError:
+        message = f"{self._resource.plural} {what}"
+        return InputError([Problem(self._session.place, message)])
 
     def _list(self) -> None:
         """Take the list page by page: only what is kept of a page outlives it."""
