@@ -200,7 +200,7 @@ class Loop:
         """Take what has come, and what is due."""
         events = self._intake.events()
         if events:
-            before = set(node.local)
+            before = node.local
             touched = node.follow(events, self._intake.enforcement)
             self._flows.forget()
             self._measure(node, changed)

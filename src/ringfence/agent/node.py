@@ -42,6 +42,7 @@ class Node:
         self.local = {
             pod.key for pod in self.state.cluster.pods.values() if self._is_mine(pod)
         }
+        self._isolated: dict[Direction, int] | None = None
 
     def take_over(self) -> Touched:
         """Bring the kernel to the desired table; return whose connections to look at.
@@ -55,7 +56,10 @@ class Node:
     def follow(self, events: Iterable[Event], enforcement: Enforcement) -> Touched:
         """Take a batch of events into the state and the kernel."""
         changes = self.state.apply(events)
-        self._note_local(changes)
+        if self._note_local(changes) or any(
+            of.pod in self.local for of in changes.isolation
+        ):
+            self._isolated = None
         self.realiser.realise(self.desired.follow(changes))
         found = touched(changes, self.state.compiled, self.local)
         if enforcement != self._enforcement:
@@ -73,25 +77,33 @@ class Node:
 
     def isolated(self) -> dict[Direction, int]:
         """Return how many of the node's pods some policy isolates."""
-        compiled = self.state.compiled
-        return {
-            direction: sum(
-                compiled.policy_set(direction, key) is not None for key in self.local
-            )
-            for direction in Direction
-        }
+        if self._isolated is None:
+            compiled = self.state.compiled
+            self._isolated = {
+                direction: sum(
+                    compiled.policy_set(direction, key) is not None
+                    for key in self.local
+                )
+                for direction in Direction
+            }
+        return self._isolated
 
     def local_addresses(self) -> list[IPAddress]:
         """Return the addresses of the node's pods."""
         pods = self.state.cluster.pods
         return [address for key in self.local for address in pods[key].addresses]
 
-    def _note_local(self, changes: Changes) -> None:
-        for change in changes.pods:
-            if change.old is not None:
-                self.local.discard(change.old.key)
-            if change.new is not None and self._is_mine(change.new):
-                self.local.add(change.new.key)
+    def _note_local(self, changes: Changes) -> bool:
+        """Note which pods came to the node and left it; whether any did."""
+        left = {change.old.key for change in changes.pods if change.old}
+        came = {
+            change.new.key
+            for change in changes.pods
+            if change.new is not None and self._is_mine(change.new)
+        }
+        moved = bool(came or left & self.local)
+        self.local = (self.local - left) | came if moved else self.local
+        return moved
 
     def _is_mine(self, pod: Pod) -> bool:
         return pod.node == self._name and selectable(pod)

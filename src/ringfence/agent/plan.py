@@ -54,7 +54,11 @@ def _narrowed(
         for change in changes.policy_sets
         if change.new is not None
     }
+    # A policy selects pods of its own namespace only: few of the node's are asked.
+    namespaces = {policies[0].namespace for _, policies in rewritten}
     for key in local if rewritten else ():
+        if key.namespace not in namespaces:
+            continue
         for direction in Direction:
             policy_set = compiled.policy_set(direction, key)
             if policy_set and (direction, policy_set.policies) in rewritten:
