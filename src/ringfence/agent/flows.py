@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ringfence.agent.config import Config
 from ringfence.agent.flowlog import FlowLog
 from ringfence.agent.flowtap import FlowTap
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node
+from ringfence.model.flow import IPAddress
 from ringfence.observe.attribute import Attribution
 from ringfence.observe.hubble import LOST_IN_KERNEL, line, lost_line
 from ringfence.observe.logged import Logged
@@ -23,9 +24,17 @@ class Flows:
     """Takes what the kernel logs to where it was configured to go."""
 
     def __init__(
-        self, config: Config, deliver: Callable[[list[Logged]], bool], metrics: Metrics
+        self,
+        config: Config,
+        deliver: Callable[[list[Logged]], bool],
+        metrics: Metrics,
+        apiserver: Collection[IPAddress],
     ) -> None:
-        """Subscribe and open the sinks. Raises KernelError where that is refused."""
+        """Subscribe and open the sinks. Raises KernelError where that is refused.
+
+        ``apiserver`` are the addresses that records call kube-apiserver.
+        """
+        self._apiserver = apiserver
         self._name = config.node
         self._metrics = metrics
         self._log = FlowLog(config.flow_log, config.flow_socket, config.node)
@@ -47,7 +56,11 @@ class Flows:
         if self._attribution is None:
             state = node.state
             self._attribution = Attribution(
-                state.compiled, state.claims, self._name, node.desired.index
+                state.compiled,
+                state.claims,
+                self._name,
+                node.desired.index,
+                self._apiserver,
             )
         records = list(filter(None, map(self._attribution.record, packets)))
         for record in records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import Any, TypeAlias
@@ -30,6 +30,7 @@ from ringfence.agent.state import Intake, Key, cluster_of
 from ringfence.engine.state_events import Kind
 from ringfence.errors import Problem
 from ringfence.model.cluster import Cluster
+from ringfence.model.flow import IPAddress
 from ringfence.model.workload import Pod
 from ringfence.observe.logged import Logged
 from ringfence.observe.tracked import Tracked
@@ -73,7 +74,12 @@ class Loop:
     """Follows the messages of its inbox until a Stop; call ``run`` in one thread."""
 
     def __init__(
-        self, config: Config, inbox: Inbox, health: Health, metrics: Metrics
+        self,
+        config: Config,
+        inbox: Inbox,
+        health: Health,
+        metrics: Metrics,
+        apiserver: Collection[IPAddress],
     ) -> None:
         """Open the kernel. Raises KernelError where it does not let us."""
         self._config = config
@@ -85,7 +91,7 @@ class Loop:
         self._cutter: Cutter | None = None
         if config.established is Established.RECHECK:
             self._cutter = Cutter(lambda found: inbox.put(Connections(found)))
-        self._flows = Flows(config, self._offer, metrics)
+        self._flows = Flows(config, self._offer, metrics, apiserver)
         choice, closed = chosen_enforcement(config), is_closed(config)
         self._intake = Intake(config.node, choice, closed=closed)
         self._told: Mapping[tuple[Kind, Key], tuple[Problem, ...]] = {}

@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from queue import Empty, Full, Queue
+from urllib.parse import urlsplit
 
 from ringfence.adapters.kubeconfig import Access, Choice, choose_access
 from ringfence.adapters.reflector import Reflector
@@ -20,6 +22,7 @@ from ringfence.agent.health import Health, HealthServer
 from ringfence.agent.loop import Inbox, Loop, Stop
 from ringfence.agent.metrics import Metrics
 from ringfence.errors import KernelError
+from ringfence.model.flow import IPAddress
 
 INBOX = 20_000
 """Messages that may wait; whoever brings more waits with them."""
@@ -51,7 +54,7 @@ def serve(config: Config) -> None:
     with ExitStack() as life:
         life.enter_context(_only_agent())
         # The loop says what is wanted before anybody can ask whether it is there.
-        loop = Loop(config, inbox, health, metrics)
+        loop = Loop(config, inbox, health, metrics, server_addresses(access))
         life.enter_context(HealthServer(config.listen, health, exposition))
         reflector = Reflector(access, inbox)
         threading.excepthook = _log_failure
@@ -73,6 +76,14 @@ def cluster_access(config: Config) -> Access:
     """
     choice = Choice(kubeconfig=config.kubeconfig, context=config.context)
     return choose_access(choice, os.environ)
+
+
+def server_addresses(access: Access) -> tuple[IPAddress, ...]:
+    """Return the API server's address, where its URL says one and not a name."""
+    try:
+        return (ip_address(urlsplit(access.server.url).hostname or ""),)
+    except ValueError:
+        return ()
 
 
 def resident_bytes() -> int:
