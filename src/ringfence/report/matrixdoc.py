@@ -31,10 +31,7 @@ def matrix_chunks(matrix: Table) -> Iterator[str]:
     yield json.dumps({**head, "endpoints": endpoints})[:-1]
     for member, undecided in (("flows", False), ("undecided", True)):
         yield f', "{member}": ['
-        lead = ""
-        for text in _flows(matrix, undecided=undecided):
-            yield lead + text
-            lead = ", "
+        yield from _flows(matrix, undecided=undecided)
         yield "]"
     yield "}"
 
@@ -73,14 +70,16 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _flows(matrix: Table, *, undecided: bool) -> Iterator[str]:
+    """Yield the flows with what parts them, a piece of text for each stretch."""
     if undecided and matrix.decided:
         return
     ids = [json.dumps(endpoint.id) for endpoint in matrix.endpoints]
     betweens: dict[Cell, list[str]] = {}
+    lead = HEAD
     for row, source in enumerate(ids):
         for cell, columns in matrix.row(row):
             conns = cell.undecided if undecided else cell.allowed
-            if not conns:
+            if not (conns and columns):
                 continue
             between = betweens.get(cell)
             if between is None:
@@ -90,8 +89,10 @@ def _flows(matrix: Table, *, undecided: bool) -> Iterator[str]:
                 between = [f', "to": {target}{tail}{BETWEEN}' for target in ids]
                 betweens[cell] = between
             # One join a stretch, of pieces that rows share: there are millions.
-            pieces = source.join([HEAD, *map(between.__getitem__, columns)])
-            yield pieces[: -len(BETWEEN)]
+            pieces = [lead, *map(between.__getitem__, columns)]
+            pieces[-1] = pieces[-1].removesuffix(BETWEEN)
+            yield source.join(pieces)
+            lead = BETWEEN
 
 
 def _tail(conns: ConnSet, *, mixed: bool) -> str:
