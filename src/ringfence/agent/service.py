@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -62,7 +62,7 @@ def serve(config: Config) -> None:
         thread.start()
         reflector.start()
         journal.info("agent started", node=config.node, mode=config.mode.value)
-        said = _wait(thread)
+        said = _wait(lambda: thread.is_alive() and reflector.alive)
         journal.info("agent ends, the rules stay", signal=said)
         _stop(inbox)
         reflector.stop()
@@ -111,13 +111,13 @@ def _only_agent() -> Iterator[None]:
         yield
 
 
-def _wait(thread: threading.Thread) -> str:
-    """Wait for a signal, or for the loop to fail; raises KernelError then."""
-    while thread.is_alive():
+def _wait(lives: Callable[[], bool]) -> str:
+    """Wait for a signal; raises KernelError once a thread that matters has ended."""
+    while lives():
         found = signal.sigtimedwait(_ENDING, 1.0)
         if found is not None:
             return signal.Signals(found.si_signo).name
-    raise KernelError("the agent's loop has failed; its log says why")
+    raise KernelError("a thread of the agent has failed; its log says which and why")
 
 
 def _stop(inbox: Inbox) -> None:
