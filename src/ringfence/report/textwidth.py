@@ -17,6 +17,8 @@ _OTHER = 0.58
 _WIDE = 1.05
 _BOLD = 1.07
 _ROOM = 1.04
+_SLACK = 0.01
+"""Room that was made for a text is the same number but for rounding."""
 ELLIPSIS = "…"
 
 
@@ -30,7 +32,7 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     """Return the text, cut with an ellipsis where it is wider than the room."""
-    if width(text, size, bold=bold) <= room:
+    if width(text, size, bold=bold) <= room + _SLACK:
         return text
     while text and width(text + ELLIPSIS, size, bold=bold) > room:
         text = text[:-1]

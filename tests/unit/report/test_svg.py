@@ -162,6 +162,12 @@ def test_text_is_cut_where_its_room_ends() -> None:
     assert width(cut, 12) <= 80
 
 
+def test_a_text_fits_into_the_room_made_for_it() -> None:
+    # What is left of a card's width for its badge may lack a rounding error.
+    text = "in from any pod: 9001"
+    assert fitted(text, 11.5, width(text, 11.5) - 1e-9) == text
+
+
 def test_a_long_note_goes_on_in_the_next_line() -> None:
     lines = wrapped("a note that is far too long for one line", 12, 80, bold=True)
     assert len(lines) > 1
