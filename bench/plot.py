@@ -18,18 +18,34 @@ from bench.promises import RINGFENCE
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 24, 48, 56
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 40, 48, 56
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #222 }
   .grid { stroke: #ddd } .axis { stroke: #222 }
   .line { fill: none; stroke-width: 2 }
-  .namespace { stroke: #1b6ca8 } .class { stroke: #b3541e; stroke-dasharray: 7 4 }
+  .plain { stroke: #1b6ca8 } .cut { stroke: #b3541e }
+  polyline.cut { stroke-dasharray: 7 4 }
   circle { fill: #fff; stroke-width: 2 }
   @media (prefers-color-scheme: dark) {
     svg { background: #14171a } text { fill: #ddd } circle { fill: #14171a }
     .grid { stroke: #333 } .axis { stroke: #ddd }
   }
 """
+
+
+class Line(NamedTuple):
+    """What is measured at every size: its name, how it is grouped, and whether cut."""
+
+    name: str
+    words: str
+    by: str
+    cut: bool
+
+
+LINES = (
+    Line("plain", "five workloads a namespace, --by class", "class", cut=False),
+    Line("cut", "ipBlocks part every pod, --by namespace", "namespace", cut=True),
+)
 
 
 class Point(NamedTuple):
@@ -41,24 +57,24 @@ class Point(NamedTuple):
 
 
 def main() -> None:
-    """Measure both groupings at every size, print and draw them."""
+    """Measure both kinds of cluster at every size, print and draw them."""
     parser = argparse.ArgumentParser(prog="bench.plot", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of which the best counts")
     runs = parser.parse_args().runs
-    found = {by: list(points(by, runs)) for by in ("namespace", "class")}
+    found = {line: list(points(line, runs)) for line in LINES}
     (ROOT / "docs" / "scale.svg").write_text(drawn(found))
 
 
-def points(by: str, runs: int) -> Iterator[Point]:
+def points(line: Line, runs: int) -> Iterator[Point]:
     """Yield the point of each size, printed as it is measured."""
     for pods in SIZES:
         with tempfile.TemporaryDirectory(prefix="ringfence-plot-") as folder:
-            manifest = write_json(Path(folder) / "list.json", large(pods))
+            manifest = write_json(Path(folder) / "list.json", large(pods, cut=line.cut))
             command = (
                 RINGFENCE,
                 "matrix",
                 "--by",
-                by,
+                line.by,
                 "-o",
                 "json",
                 "-f",
@@ -71,7 +87,8 @@ def points(by: str, runs: int) -> Iterator[Point]:
             pods, min(run.cpu for run in measured), max(run.peak for run in measured)
         )
         print(
-            f"{by:10}{pods:8}{point.cpu:9.2f} s{point.peak / 1e6:8.0f} MB", flush=True
+            f"{line.name:10}{pods:8}{point.cpu:9.2f} s{point.peak / 1e6:8.0f} MB",
+            flush=True,
         )
         yield point
 
@@ -88,11 +105,11 @@ def down(seconds: float) -> float:
     return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def drawn(found: dict[str, list[Point]]) -> str:
+def drawn(found: dict[Line, list[Point]]) -> str:
     """Return the picture, both axes logarithmic."""
     parts = list(grid())
-    for by, measured in found.items():
-        parts += line(by, measured)
+    for line, measured in found.items():
+        parts += curve(line, measured)
     body = "\n".join(parts)
     title = "ringfence matrix: computing time by the number of pods"
     return (
@@ -120,14 +137,16 @@ def grid() -> Iterator[str]:
     yield f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">pods</text>'
 
 
-def line(by: str, measured: Sequence[Point]) -> Iterator[str]:
-    """Yield a grouping's line, its points and its name at the end."""
+def curve(line: Line, measured: Sequence[Point]) -> Iterator[str]:
+    """Yield a line, its points and its name at the end."""
     places = [(across(point.pods), down(point.cpu)) for point in measured]
-    yield _path(by, places)
+    yield _path(line.name, places)
     for x, y in places:
-        yield f'<circle class="{by}" cx="{x}" cy="{y}" r="4"/>'
-    x, y = places[-1]
-    yield f'<text x="{x - 8}" y="{y - 12}" text-anchor="end">--by {by}</text>'
+        yield f'<circle class="{line.name}" cx="{x}" cy="{y}" r="4"/>'
+    # The upper line's name stands above its end, the lower one's clear of it, below.
+    x = places[-1][0]
+    y = places[-1][1] - 14 if line.cut else places[-3][1] + 30
+    yield f'<text x="{x - 8}" y="{y}" text-anchor="end">{line.words}</text>'
 
 
 def _path(name: str, places: Sequence[tuple[float, float]]) -> str:
