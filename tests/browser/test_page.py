@@ -48,13 +48,16 @@ def why(browser: Browser) -> str:
 def test_a_click_on_a_cell_tells_why(browser: Browser) -> None:
     browser.click("document.querySelector('#matrix [data-at=\"2,1\"]')")
     told = why(browser)
+    assert "Ports: 3306" in told
     assert "ALLOW  default/wordpress-0 -> default/mysql-0:3306/TCP" in told
     assert "default/mysql ingress[0].from[0]" in told
 
 
 def test_a_click_on_an_empty_cell_tells_what_isolates(browser: Browser) -> None:
     browser.click("document.querySelector('#matrix [data-at=\"0,1\"]')")
-    assert "ISOLATED by default/default-deny, default/mysql" in why(browser)
+    told = why(browser)
+    assert "Ports: none" in told
+    assert "ISOLATED by default/default-deny, default/mysql" in told
 
 
 def test_the_arrow_keys_and_enter_do_the_same(browser: Browser) -> None:

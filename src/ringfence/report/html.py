@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -174,13 +175,24 @@ def _data(
         "ask": [
             str(e.pods[0]) if e.pods else str(e.cidrs[0][0]) for e in table.endpoints
         ],
-        "cells": {f"{r},{c}": cell_words(cell) for (r, c), cell in cells.items()},
+        "cells": _by_words(cells),
         "groups": groups,
         "stories": stories,
         "lines": list(numbers),
     }
     text = json.dumps(document, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" id="data">{text}</script>'
+
+
+def _by_words(
+    cells: dict[tuple[int, int], Cell],
+) -> dict[int, dict[str, list[int]]]:
+    """Return, for each row, the columns by what their cells say: few words, shared."""
+    found: dict[int, dict[str, list[int]]] = {}
+    words = cache(cell_words)
+    for (row, column), cell in cells.items():
+        found.setdefault(row, {}).setdefault(words(cell), []).append(column)
+    return found
 
 
 def _told_pairs(

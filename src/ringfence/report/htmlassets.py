@@ -56,12 +56,18 @@ function add(parent, tag, text) {
   parent.append(made);
   return made;
 }
+function ports(row, column) {
+  for (const [words, columns] of Object.entries(data.cells[row] || {})) {
+    if (columns.includes(column)) return words;
+  }
+  return '';
+}
 function tell(row, column) {
   const key = row + ',' + column;
   why.replaceChildren();
   add(why, 'h2', 'Why');
   add(why, 'h3', data.ends[row] + ' → ' + data.ends[column]);
-  add(why, 'p', 'Ports: ' + (data.cells[key] || 'none'));
+  add(why, 'p', 'Ports: ' + (ports(row, column) || 'none'));
   const stories = data.stories[key] || [];
   for (const story of stories) {
     add(why, 'pre', story.map(line => data.lines[line]).join('\n'));
@@ -128,7 +134,7 @@ function follow(line) {
   const targets = bare(line.dataset.to);
   for (const row of bare(line.dataset.from)) {
     for (const column of targets) {
-      if (row !== column && data.cells[row + ',' + column]) return tell(row, column);
+      if (row !== column && ports(row, column)) return tell(row, column);
     }
   }
 }
