@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import time
+from collections.abc import Iterator
 from typing import Self
 
 from ringfence.adapters.netlink import NETLINK_NETFILTER
@@ -222,7 +223,7 @@ class Nftables:
                 return found
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
-                    raise KernelError(f"nf_tables: {error.strerror}") from error
+                    raise _broken(error) from error
                 continue  # more failures than fit; the first ones are still there
             for answer in requests.answers(data):
                 if answer.type == ERROR and (answer.errno or answer.number == last):
@@ -246,7 +247,15 @@ class Nftables:
 
     def _ask(self, request: bytes) -> list[Answer]:
         self._send(request)
-        return list(requests.answers(self._socket.recv(_DATAGRAM)))
+        return list(self._answers())
+
+    def _answers(self) -> Iterator[Answer]:
+        """Wait for a datagram and return its messages."""
+        try:
+            data = self._socket.recv(_DATAGRAM)
+        except OSError as error:
+            raise _broken(error) from error
+        return requests.answers(data)
 
     def _dump(self, request: bytes) -> list[bytes]:
         """Return the bodies of a dump that nothing changed meanwhile."""
@@ -263,7 +272,7 @@ class Nftables:
         bodies: list[bytes] = []
         interrupted = False
         while True:
-            for answer in requests.answers(self._socket.recv(_DATAGRAM)):
+            for answer in self._answers():
                 interrupted |= bool(answer.flags & INTERRUPTED)
                 if answer.type in (ERROR, DONE):
                     if interrupted or answer.errno in (errno.EINTR, errno.EAGAIN):
@@ -272,6 +281,10 @@ class Nftables:
                         _check(answer)
                     return bodies
                 bodies.append(answer.body)
+
+
+def _broken(error: OSError) -> KernelError:
+    return KernelError(f"nf_tables: {error.strerror}")
 
 
 def _check(answer: Answer) -> None:

@@ -48,6 +48,12 @@ def subject(operation: Operation) -> str | None:
             return None
 
 
+def names_of(table: Table) -> frozenset[str]:
+    """Return the names of the sets, counters and chains of a table."""
+    named = (*table.sets, *table.chains)
+    return frozenset(of.name for of in named).union(table.counters)
+
+
 def expendable(table: Table, name: str) -> bool:
     """Whether the table may do without it.
 

@@ -28,12 +28,13 @@ from ringfence.agent.node import NOTHING, Node
 from ringfence.agent.plan import Touched
 from ringfence.agent.state import Intake, Key, cluster_of
 from ringfence.engine.state_events import Kind
-from ringfence.errors import Problem
+from ringfence.errors import KernelError, Problem
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress
 from ringfence.model.workload import Pod
 from ringfence.observe.logged import Logged
 from ringfence.observe.tracked import Tracked
+from ringfence.ruleset.ir import Table
 from ringfence.ruleset.lower import TABLE_NAME
 from ringfence.ruleset.wire.normal import normal
 
@@ -196,7 +197,7 @@ class Loop:
         self._settle(node, touched)
         self._audit_at = time.monotonic() + _FIRST_AUDIT_S
         journal.info(
-            "this node is enforced",
+            "this node follows the cluster",
             node=self._config.node,
             pods=len(node.local),
             policies=len(node.state.cluster.policies),
@@ -213,10 +214,11 @@ class Loop:
             if node.local - before:
                 self._bridging.look(node.local_addresses())
             self._settle(node, touched)
-        elif node.realiser.retry_in_s == 0:
+        # Where events never cease, what is due is not put off for ever.
+        if node.realiser.retry_in_s == 0:
             node.realiser.retry()
             self._settle(node, NOTHING)
-        elif self._cutter is not None and self._cutter.due_in_s == 0:
+        if self._cutter is not None and self._cutter.due_in_s == 0:
             self._cutter.want(NOTHING)
         if self._audit_at is not None and self._audit_at <= time.monotonic():
             self._audit(node)
@@ -256,16 +258,23 @@ class Loop:
 
     def _audit(self, node: Node) -> None:
         """Compare the kernel with what it should hold, and repair it."""
-        realised = self._kernel.table(TABLE_NAME)
+        try:
+            realised = self._kernel.table(TABLE_NAME)
+        except KernelError as error:
+            node.realiser.lost(str(error))
+        else:
+            self._repair(node, realised)
+        self._bridging.look(node.local_addresses())
+        self._settle(node, NOTHING)
+        self._audit_at = self._next_audit()
+
+    def _repair(self, node: Node, realised: Table | None) -> None:
         findings = audit(realised, normal(node.desired.table()), node.judge())
         for line in () if findings.clean else findings.lines():
             journal.error("audit", found=line)
         self._metrics.drift.labels("disagreed").inc(len(findings.disagreements))
         if not findings.clean:
             node.realiser.drift(realised)
-        self._bridging.look(node.local_addresses())
-        self._settle(node, NOTHING)
-        self._audit_at = self._next_audit()
 
     def _next_audit(self) -> float | None:
         interval = self._config.audit_interval_s
@@ -276,8 +285,8 @@ class Loop:
         problems = self._intake.problems
         if problems == self._told:
             return
-        for key in problems.keys() - self._told.keys():
-            for problem in problems[key]:
+        for key, found in problems.items():
+            for problem in found if self._told.get(key) != found else ():
                 journal.warning("not understood, so it allows nothing", what=problem)
         self._told = dict(problems)
         for kind in Kind:

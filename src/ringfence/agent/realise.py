@@ -7,12 +7,13 @@ rest is tried again later, each time after a longer wait.
 
 from __future__ import annotations
 
+import errno
 import time
 from typing import NamedTuple, Protocol
 
 from ringfence.adapters.nftables import Nftables, Refused
 from ringfence.agent import journal
-from ringfence.agent.degrade import expendable, subject, without
+from ringfence.agent.degrade import expendable, names_of, subject, without
 from ringfence.agent.metrics import Metrics
 from ringfence.errors import KernelError
 from ringfence.ruleset.delta import delta
@@ -21,6 +22,11 @@ from ringfence.ruleset.transaction import Transaction
 from ringfence.ruleset.wire.normal import normal
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+
+_BLAMELESS = frozenset(
+    {errno.EPERM, errno.ENOMEM, errno.ENOBUFS, errno.EINTR, errno.EAGAIN}
+)
+"""Refusals that say nothing of the operation that they name."""
 
 
 class Wanted(Protocol):
@@ -74,9 +80,12 @@ class Realiser:
     def realise(self, transaction: Transaction) -> bool:
         """Commit what leads from the last desired table to this one.
 
-        Returns whether the kernel now holds all that is desired.
+        Returns whether the kernel now holds all that is desired. While it fails as a
+        whole nothing is tried before ``retry`` is due.
         """
-        if not self._settled or self._refused:
+        if not self._settled:
+            return not self.retry_in_s and self._mend()
+        if self._refused:
             return self._mend()
         if not transaction:
             return True
@@ -99,7 +108,12 @@ class Realiser:
     def retry(self) -> bool:
         """Try again what was refused, once its time has come."""
         self._refused.clear()
+        self._retry_at = 0.0
         return self._mend()
+
+    def lost(self, words: str) -> None:
+        """Note that the kernel's table cannot be read; ``retry`` looks again."""
+        self._unsettle("transport", words)
 
     def drift(self, realised: Table | None) -> int:
         """Repair what the kernel's table differs in; return how much that was."""
@@ -114,6 +128,8 @@ class Realiser:
     def _mend(self) -> bool:
         """Make the kernel's table the desired one, without what it refuses."""
         wanted = self._wanted.table()
+        kept_out = self._refused.keys() & names_of(wanted)
+        self._refused = {name: self._refused[name] for name in kept_out}
         try:
             realised = self._kernel.table(wanted.name)
             while True:
@@ -128,18 +144,20 @@ class Realiser:
         except KernelError as error:
             self._unsettle("transport", str(error))
             return False
-        self._settled = True
+        self._settled, self.complaint = True, ""
         self._count()
         if self._refused:
             self._back_off()
             return False
-        self._wait_s = _FIRST_WAIT_S
+        self._wait_s, self._retry_at = _FIRST_WAIT_S, 0.0
         return True
 
     def _give_up(self, refusal: Refused, wanted: Table) -> bool:
         """Leave out what an operation is about; return whether that is possible."""
         self._metrics.errors.labels("refused").inc()
         name = subject(refusal.operation) if refusal.operation else None
+        if refusal.errno in _BLAMELESS:
+            name = None
         if name is None or name in self._refused or not expendable(wanted, name):
             self._unsettle("refused", str(refusal))
             return False
@@ -150,12 +168,17 @@ class Realiser:
     def _unsettle(self, kind: str, words: str) -> None:
         self._metrics.errors.labels(kind).inc()
         self._settled = False
+        self._refused.clear()
         self.complaint = words
         journal.error("the kernel could not be changed", words=words)
         self._back_off()
 
     def _back_off(self) -> None:
-        self._retry_at = time.monotonic() + self._wait_s
+        """Set the next retry, unless one is due that this attempt was not."""
+        now = time.monotonic()
+        if self._retry_at > now:
+            return
+        self._retry_at = now + self._wait_s
         self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
 
     def _count(self) -> None:
