@@ -33,7 +33,7 @@ from ringfence.lab.plan import Cni
 WRITERS = 8
 WARM_UP = 10
 CHURN_S = 15.0
-PAUSE_S = 0.06
+PAUSE_S = 0.1
 FIRST_REPLACEMENT = 1_000_000
 AT_ONCE = {"gracePeriodSeconds": 0}
 MIB = 1 << 20
@@ -60,6 +60,14 @@ SCALES = {
     "middle": Scale(1_000, 100, 50, 200, 0.015, None, None, None, (20, 0.04)),
     "large": Scale(10_000, 1_000, 100, 200, 0.020, 0.050, 3.0, 100, (100, 0.10)),
 }
+
+
+class Change(NamedTuple):
+    """A change that was made: whether packets pass after it, and when: seconds."""
+
+    passes: bool
+    asked: float
+    answered: float
 
 
 class Figure(NamedTuple):
@@ -135,17 +143,18 @@ def cold_start(stage: Stage, scale: Scale) -> Iterator[Figure]:
 
 def latencies(stage: Stage, scale: Scale) -> Iterator[Figure]:
     """Make and remove a policy again and again, watched by packets."""
-    answered: list[tuple[float, bool]] = []
+    made: list[Change] = []
     with flips(stage) as seen:
         for number in range(WARM_UP + scale.rounds):
             for passes in (False, True):
                 # Not in step with the packets, nor with anything else.
                 time.sleep(PAUSE_S + number % 10 / 1e4)
+                asked = time.monotonic()
                 (stage.allow if passes else stage.deny)(SERVER)
-                answered.append((time.monotonic(), passes))
+                made.append(Change(passes, asked, time.monotonic()))
         time.sleep(PAUSE_S * 4)
     for passes, name in ((False, "policy made"), (True, "policy removed")):
-        of = [lag for kind, lag in lags(answered, seen) if kind is passes][WARM_UP:]
+        of = [lag for kind, lag in lags(made, seen) if kind is passes][WARM_UP:]
         centiles = statistics.quantiles(of, n=100)
         lost = scale.rounds - len(of)
         yield Figure(f"{name} to packets, p50", centiles[49] * 1e3, ms(scale.p50), "ms")
@@ -154,16 +163,16 @@ def latencies(stage: Stage, scale: Scale) -> Iterator[Figure]:
 
 
 def lags(
-    answered: Sequence[tuple[float, bool]], seen: Sequence[tuple[float, bool]]
+    made: Sequence[Change], seen: Sequence[tuple[float, bool]]
 ) -> Iterator[tuple[bool, float]]:
     """Yield how long after each answer the packets changed; 0: already before it."""
-    ends = [at for at, _ in answered[1:]] + [float("inf")]
-    for (at, passes), end in zip(answered, ends, strict=True):
+    ends = [change.asked for change in made[1:]] + [float("inf")]
+    for change, end in zip(made, ends, strict=True):
         # The kernel may have it before the API server's answer has arrived here.
-        since = at - PAUSE_S / 2
-        found = [when for when, passed in seen if passed == passes and when > since]
-        if found and found[0] < end:
-            yield passes, max(0.0, found[0] - at)
+        flips = [at for at, passed in seen if passed is change.passes]
+        found = next((at for at in flips if change.asked <= at < end), None)
+        if found is not None:
+            yield change.passes, max(0.0, found - change.answered)
 
 
 def memory(stage: Stage, scale: Scale) -> Iterator[Figure]:

@@ -22,7 +22,7 @@ SETTLE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Staged:
+class Placed:
     """What a moment is made of here."""
 
     manifests: tuple[Manifest, ...]
@@ -50,7 +50,7 @@ def networks() -> dict[str, list[IPNetwork]]:
     return of
 
 
-def staged(moment: Moment) -> Staged:
+def placed(moment: Moment) -> Placed:
     """Place a moment's pods, and make a probe of every question about it."""
     manifests, pods = node_objects(), {}
     for document in _documents(moment):
@@ -66,7 +66,7 @@ def staged(moment: Moment) -> Staged:
                 name, homes()[address], [held], labels=meta["labels"], ports=ports
             )
         )
-    return Staged(tuple(manifests), pods, tuple(_asked(moment, pods)))
+    return Placed(tuple(manifests), pods, tuple(_asked(moment, pods)))
 
 
 def node_objects() -> list[Manifest]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from agent.agents import Agent, await_truth
 from agent.cluster import Cluster, namespace, pod_object, policy
-from agent.moments import node_objects
+from agent.moments import faults, node_objects, placed
 from agent.nodes import NODES, Forwarder, Nodes, Place, Traffic, place
+from cases import Case
 from controlplane.servers import ControlPlane
 from ringfence.lab.plan import Cni, Fate, Probe
 from ringfence.model.flow import IPNetwork, Protocol
@@ -137,6 +138,15 @@ def load(stage: Stage) -> Iterator[Load]:
     told.failures, told.called = called["failures"], called["count"]
     told.leaked, told.knocked = shut.end()["datagrams"], knocked["count"]
     far.end()
+
+
+def play(stage: Stage, case: Case) -> None:
+    """Have every moment of a conformance case, and fail at the first wrong cell."""
+    for moment in case.moments:
+        made = placed(moment)
+        stage.nodes.become(made.pods)
+        stage.cluster.become(made.manifests)
+        assert faults(stage.nodes, made.asked) == [], moment.name
 
 
 def first(name: str) -> str:
