@@ -11,54 +11,37 @@ import os
 import socket
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Self
 
-from ringfence.adapters.netlink import NETLINK_NETFILTER
+from ringfence.adapters.netlinksocket import NETLINK_NETFILTER, NetlinkSocket
 from ringfence.errors import KernelError
-from ringfence.observe.envelopes import DONE, ERROR, FAMILY, envelopes
 from ringfence.observe.tracked import (
     CT_DELETE,
     CT_GET,
-    DUMP_INTERRUPTED,
     EVERYTHING,
     Tracked,
     dumped,
     forgetting,
 )
 from ringfence.ruleset.wire.attributes import ACK, DUMP, HEADER, REQUEST
+from ringfence.ruleset.wire.envelopes import DONE, ERROR, FAMILY, INTERRUPTED, envelopes
 
-_SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
 _DATAGRAM = 1 << 16  # the kernel fills at most half of it (NLMSG_GOODSIZE, 32 KiB)
 _BATCH = 128  # deletions a system call; their refusals fit into the receive buffer
 _TRIES = 5
 _AGAIN = {errno.ENOBUFS, errno.EINTR, errno.EBUSY, errno.EAGAIN}
 
 
-class Conntrack:
+class Conntrack(NetlinkSocket):
     """A ctnetlink socket of the network namespace it was made in.
 
     Raises KernelError where the kernel refuses, as it does without CAP_NET_ADMIN.
     """
 
-    __slots__ = ("_sequence", "_socket")
+    __slots__ = ("_sequence",)
 
     def __init__(self) -> None:
+        super().__init__(NETLINK_NETFILTER)
         self._sequence = 0
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
-        )
-        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-
-    def __enter__(self) -> Self:
-        """Hold the socket for a block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
     def entries(self, touching: Collection[bytes] | None = None) -> list[Tracked]:
         """List the entries in which one of these packed addresses asks or answers.
@@ -92,7 +75,7 @@ class Conntrack:
             entries, others = dumped(data, touching)
             found |= {(of.id, of.zone, of.tuple): of for of in entries}
             for message in others:
-                if message.flags & DUMP_INTERRUPTED:
+                if message.flags & INTERRUPTED:
                     whole = False
                 if message.type == DONE:
                     return whole
@@ -135,7 +118,7 @@ class Conntrack:
                     continue
                 if message.error():
                     yield message.error()
-                if HEADER.unpack_from(message.data)[3] == self._sequence:
+                if message.number == self._sequence:
                     return
 
     def _send(self, kind: int, flags: int, bodies: Sequence[bytes]) -> None:

@@ -10,17 +10,26 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from ringfence.adapters.netlinksocket import NetlinkSocket
 from ringfence.errors import KernelError
 from ringfence.model.flow import IPAddress
-from ringfence.observe.envelopes import DONE, ERROR, Envelope, envelopes
-from ringfence.ruleset.wire.attributes import HEADER, attribute, attributes
+from ringfence.ruleset.wire.attributes import (
+    ACK,
+    DUMP,
+    HEADER,
+    NESTED,
+    REQUEST,
+    attribute,
+    attributes,
+)
+from ringfence.ruleset.wire.envelopes import DONE, ERROR, Envelope, envelopes
 
-_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _NEWLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE = 16, 18, 20, 22, 24, 26
 _LINK = Struct("=BxHiII")
 _ADDRESS = Struct("=BBBBi")
@@ -35,7 +44,6 @@ _SYSCTLS = {
     4: Path("/proc/sys/net/bridge/bridge-nf-call-iptables"),
     6: Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
 }
-_NESTED = 0x8000
 _DATAGRAM = 1 << 16
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -48,30 +56,22 @@ class Bridge(NamedTuple):
     calls: frozenset[int]
 
 
-class Links:
+class Links(NetlinkSocket):
     """An rtnetlink socket of the network namespace that it was made in.
 
     Raises KernelError where the kernel refuses.
     """
 
-    __slots__ = ("_socket",)
+    __slots__ = ()
 
     def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-
-    def __enter__(self) -> Self:
-        """Hold the socket for a block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        super().__init__(socket.NETLINK_ROUTE)
 
     def own_addresses(self) -> frozenset[bytes]:
         """Return every address of the namespace's own links, packed."""
         body = _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         found = set()
-        for message in self._answers(_GETADDR, _DUMP, body, "list addresses"):
+        for message in self._answers(_GETADDR, DUMP, body, "list addresses"):
             parts = attributes(message.data[HEADER.size + _ADDRESS.size :])
             value = parts.get(_IFA_LOCAL) or parts.get(_IFA_ADDRESS)
             if message.type == _NEWADDR and value is not None:
@@ -81,7 +81,7 @@ class Links:
     def bridges(self) -> dict[int, Bridge]:
         """Return the bridges of the namespace by their interface index."""
         body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-        answers = self._answers(_GETLINK, _DUMP, body, "list links")
+        answers = self._answers(_GETLINK, DUMP, body, "list links")
         found = filter(None, map(_bridge, answers))
         return {bridge.number: bridge for bridge in found}
 
@@ -97,24 +97,24 @@ class Links:
         for message in answers:
             parts = attributes(message.data[HEADER.size + _ROUTE.size :])
             if message.type == _NEWROUTE and _RTA_OIF in parts:
-                return int.from_bytes(parts[_RTA_OIF], "little")
+                return int.from_bytes(parts[_RTA_OIF], sys.byteorder)
         return None
 
     def show_to_netfilter(self, bridge: Bridge, versions: Iterable[int]) -> None:
         """Have a bridge show packets of these IP versions to netfilter."""
         calls = b"".join(attribute(_CALLS[version], b"\1") for version in versions)
         info = attribute(_INFO_KIND, b"bridge")
-        info += attribute(_INFO_DATA | _NESTED, calls)
+        info += attribute(_INFO_DATA | NESTED, calls)
         body = _LINK.pack(socket.AF_UNSPEC, 0, bridge.number, 0, 0)
-        body += attribute(_IFLA_LINKINFO | _NESTED, info)
+        body += attribute(_IFLA_LINKINFO | NESTED, info)
         what = f"have bridge {bridge.name} call netfilter"
-        list(self._answers(_NEWLINK, _ACK, body, what))
+        list(self._answers(_NEWLINK, ACK, body, what))
 
     def _answers(
         self, kind: int, flags: int, body: bytes, what: str
     ) -> Iterator[Envelope]:
         """Yield the messages that answer a request, up to the last one."""
-        head = HEADER.pack(HEADER.size + len(body), kind, _REQUEST | flags, 1, 0)
+        head = HEADER.pack(HEADER.size + len(body), kind, REQUEST | flags, 1, 0)
         self._socket.send(head + body)
         while True:
             for message in envelopes(self._socket.recv(_DATAGRAM)):

@@ -11,21 +11,16 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from ringfence.adapters.netlinksocket import NetlinkSocket
 from ringfence.errors import KernelError
 from ringfence.model.flow import IPAddress, IPNetwork
 from ringfence.ruleset.wire.attributes import ACK, HEADER, NESTED, REQUEST, attribute
 from ringfence.ruleset.wire.requests import answers, complaint
 
-NETLINK_NETFILTER = 12
-"""linux/netlink.h; the socket module does not name it."""
-
 LOOPBACK = 1
 """The index of ``lo`` in every network namespace."""
-
-_SOL_NETLINK = 270
-_NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 10, 11
 
 _CREATE = 0x400 | 0x200  # NLM_F_CREATE | NLM_F_EXCL: it must be new
 
@@ -201,26 +196,13 @@ def undo(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-class Netlink:
-    """A netlink socket of the network namespace it was made in."""
+class Netlink(NetlinkSocket):
+    """An rtnetlink socket of the network namespace it was made in."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ()
 
-    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
-
-    def __enter__(self) -> Self:
-        """Hold the socket for a block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+    def __init__(self) -> None:
+        super().__init__(socket.NETLINK_ROUTE)
 
     def request(self, messages: Iterable[Message]) -> None:
         """Send messages and wait for their acknowledgements.

@@ -7,25 +7,23 @@ import os
 import socket
 import time
 from collections.abc import Iterable
-from typing import Self
 
-from ringfence.adapters.netlink import NETLINK_NETFILTER
+from ringfence.adapters.netlinksocket import NETLINK_NETFILTER, NetlinkSocket
 from ringfence.errors import KernelError
-from ringfence.observe.envelopes import ERROR, envelopes
 from ringfence.observe.logged import LOG_CONFIG, Logged, logged, subscription
 from ringfence.ruleset.wire.attributes import ACK, HEADER, REQUEST
+from ringfence.ruleset.wire.envelopes import ERROR, envelopes
 
 COPIED = 128
 """Bytes of a packet that are asked for; the rule's snaplen may allow fewer."""
 
-_SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module does not name it
 _RECEIVE = 4 << 20
 _BUFFERED = 1 << 16
 _DATAGRAM = 1 << 17
 _WRAP = 1 << 32
 
 
-class Nflog:
+class Nflog(NetlinkSocket):
     """A subscription to log groups of the network namespace it was made in.
 
     ``lost`` counts the packets missing from the groups' own numbering, whatever lost
@@ -33,33 +31,20 @@ class Nflog:
     the kernel refuses: no CAP_NET_ADMIN, or another reader has the group.
     """
 
-    __slots__ = ("_next", "_socket", "lost", "overruns")
+    __slots__ = ("_next", "lost", "overruns")
 
     def __init__(self, groups: Iterable[int], *, receive: int = _RECEIVE) -> None:
         self.lost = 0
         self.overruns = 0
         self._next: dict[int, int] = {}
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
-        )
+        super().__init__(NETLINK_NETFILTER)
         try:
-            _enlarge(self._socket, receive)
+            self._enlarge(socket.SO_RCVBUF, receive)
             for group in groups:
                 self._subscribe(group)
         except (OSError, KernelError):
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        """Hold the subscription for a block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the subscription: the kernel drops it with the socket."""
-        self._socket.close()
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when packets wait."""
@@ -106,11 +91,3 @@ class Nflog:
             for message in envelopes(self._socket.recv(_DATAGRAM)):
                 if message.type == ERROR:
                     return message.error()
-
-
-def _enlarge(of: socket.socket, size: int) -> None:
-    """Enlarge a receive buffer, beyond net.core.rmem_max where that is allowed."""
-    try:
-        of.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
-    except PermissionError:
-        of.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)

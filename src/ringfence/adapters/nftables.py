@@ -11,9 +11,8 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from typing import Self
 
-from ringfence.adapters.netlink import NETLINK_NETFILTER
+from ringfence.adapters.netlinksocket import NETLINK_NETFILTER, NetlinkSocket
 from ringfence.errors import KernelError
 from ringfence.ruleset.ir import Table
 from ringfence.ruleset.lower import TABLE_COMMENT
@@ -26,15 +25,13 @@ from ringfence.ruleset.transaction import (
 from ringfence.ruleset.wire import requests
 from ringfence.ruleset.wire.decode import Dumps, decode_table, table_comment
 from ringfence.ruleset.wire.encode import encode
+from ringfence.ruleset.wire.envelopes import DONE, ERROR, INTERRUPTED
 from ringfence.ruleset.wire.linux import Message
-from ringfence.ruleset.wire.requests import DONE, ERROR, INTERRUPTED, Answer
+from ringfence.ruleset.wire.requests import Answer
 
 OWNER = TABLE_COMMENT.split(" ", maxsplit=1)[0]
 """How the comment of a table of ours begins, whatever its schema."""
 
-_SOL_NETLINK = 270
-_CAP_ACK, _EXT_ACK = 10, 11  # linux/netlink.h; the socket module does not name them
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h
 _SEND_OVERHEAD = 4096  # what the kernel wants free besides the message
 _RECEIVE_BUFFER = 1 << 21  # the refusals of some thousand operations at once
 _DATAGRAM = 1 << 17  # a dump fills at most 32 KiB (NLMSG_GOODSIZE), an answer less
@@ -78,36 +75,19 @@ def _name(operation: Operation) -> str:
     return f"{type(operation).__name__} {getattr(subject, 'name', subject)}".strip()
 
 
-class Nftables:
+class Nftables(NetlinkSocket):
     """A socket to the nf_tables of the network namespace that the thread is in.
 
     Of one thread at a time. Raises KernelError where the kernel does not let it, as
     without CAP_NET_ADMIN.
     """
 
-    __slots__ = ("_send_buffer", "_socket")
+    __slots__ = ("_send_buffer",)
 
     def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-        try:
-            self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
-        except OSError as error:
-            raise KernelError(f"no netfilter to talk to: {error.strerror}") from error
-        self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
-        self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
-        self._enlarge(_SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        super().__init__(NETLINK_NETFILTER)
+        self._enlarge(socket.SO_RCVBUF, _RECEIVE_BUFFER)
         self._send_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-
-    def __enter__(self) -> Self:
-        """Hold the socket for a block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
     def commit(self, transaction: Transaction) -> None:
         """Make the changes, all at once; raises Refused and changes nothing.
@@ -182,7 +162,7 @@ class Nftables:
     def _send(self, data: bytes) -> None:
         if len(data) + _SEND_OVERHEAD > self._send_buffer // 2:
             wanted = len(data) + _SEND_OVERHEAD
-            self._enlarge(_SO_SNDBUFFORCE, socket.SO_SNDBUF, wanted)
+            self._enlarge(socket.SO_SNDBUF, wanted)
             self._send_buffer = self._socket.getsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDBUF
             )
@@ -196,13 +176,6 @@ class Nftables:
                 else ""
             )
             raise KernelError(f"nf_tables: {error.strerror}{hint}") from error
-
-    def _enlarge(self, force: int, ask: int, size: int) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, force, size)
-        except PermissionError:
-            # Root of a user namespace is held to net.core.wmem_max and rmem_max.
-            self._socket.setsockopt(socket.SOL_SOCKET, ask, size)
 
     def _outcome(self, last: int) -> tuple[int, int, str]:
         """Return errno (0: done), number and words of the first failure of a batch.

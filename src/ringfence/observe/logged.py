@@ -8,7 +8,6 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from ringfence.observe.envelopes import FAMILY, Envelope
 from ringfence.ruleset.wire.attributes import (
     BODY,
     HEADER,
@@ -16,6 +15,7 @@ from ringfence.ruleset.wire.attributes import (
     attributes,
     number,
 )
+from ringfence.ruleset.wire.envelopes import FAMILY, Envelope
 
 ULOG = 4
 """NFNL_SUBSYS_ULOG."""

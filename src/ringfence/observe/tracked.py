@@ -11,7 +11,6 @@ from collections.abc import Collection
 from struct import Struct
 from typing import NamedTuple
 
-from ringfence.observe.envelopes import FAMILY, Envelope, envelopes
 from ringfence.ruleset.wire.attributes import (
     BODY,
     attribute,
@@ -19,14 +18,12 @@ from ringfence.ruleset.wire.attributes import (
     nested,
     number,
 )
+from ringfence.ruleset.wire.envelopes import FAMILY, Envelope, envelopes
 
 CONNTRACK = 1
 """NFNL_SUBSYS_CTNETLINK."""
 CT_NEW, CT_GET, CT_DELETE = (CONNTRACK << 8 | number for number in (0, 1, 2))
 """IPCTNL_MSG_CT_NEW (what a dump answers), IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE."""
-
-DUMP_INTERRUPTED = 0x10
-"""NLM_F_DUMP_INTR: what was dumped changed meanwhile."""
 
 _ORIGINAL, _REPLY, _STATUS, _MARK, _ID, _ZONE = 1, 2, 3, 8, 12, 18
 _ADDRESSES, _TRANSPORT, _TUPLE_ZONE = 1, 2, 3

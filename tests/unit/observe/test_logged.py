@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.observe.envelopes import FAMILY, Envelope, envelopes
 from ringfence.observe.logged import LOG_PACKET, Logged, logged, subscription
 from ringfence.ruleset.wire.attributes import HEADER, attribute, attributes
+from ringfence.ruleset.wire.envelopes import FAMILY, Envelope, envelopes
 
 
 def message(*parts: tuple[int, bytes], kind: int = LOG_PACKET) -> Envelope:
@@ -41,7 +41,7 @@ def test_a_packet_without_a_stamp_has_the_readers_time() -> None:
 def test_what_is_no_packet_is_none() -> None:
     assert logged(message((10, b"rf:\0")), 0) is None
     assert logged(message((9, b"\x45"), kind=LOG_PACKET + 1), 0) is None
-    assert logged(Envelope(LOG_PACKET, 0, b""), 0) is None
+    assert logged(Envelope(LOG_PACKET, 0, 0, b""), 0) is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 21), st.binary(max_size=12)), max_size=6))

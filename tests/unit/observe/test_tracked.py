@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.observe.envelopes import FAMILY, envelopes
 from ringfence.observe.tracked import (
     CT_NEW,
     Tracked,
@@ -14,6 +13,7 @@ from ringfence.observe.tracked import (
     forgetting,
 )
 from ringfence.ruleset.wire.attributes import HEADER, attribute, nested
+from ringfence.ruleset.wire.envelopes import FAMILY, envelopes
 
 ADDRESS_TYPES = {4: (1, 2), 16: (3, 4)}
 FAMILIES = {4: 2, 16: 10}

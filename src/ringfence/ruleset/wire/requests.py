@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from struct import Struct
 from typing import NamedTuple
 
 from ringfence.ruleset.wire import linux
@@ -20,16 +19,10 @@ from ringfence.ruleset.wire.attributes import (
     word,
     words,
 )
+from ringfence.ruleset.wire.envelopes import DONE, ERROR, envelopes
 
-ERROR, DONE = 2, 3
-"""NLMSG_ERROR (errno 0: an acknowledgement) and NLMSG_DONE."""
-
-INTERRUPTED = 0x10
-"""NLM_F_DUMP_INTR: the tables changed while the dump was made."""
-
-_CAPPED, _WITH_WORDS = 0x100, 0x200  # NLM_F_CAPPED, NLM_F_ACK_TLVS
+_WITH_WORDS = 0x200  # NLM_F_ACK_TLVS
 _WORDS = 1  # NLMSGERR_ATTR_MSG
-_CODE = Struct("=i")
 _LASTING = linux.SET_INTERVAL | linux.SET_MAP | linux.SET_CONCAT  # no element expires
 
 
@@ -48,19 +41,14 @@ class Answer(NamedTuple):
 
 def answers(data: bytes) -> Iterator[Answer]:
     """Yield the messages of one datagram."""
-    start = 0
-    while start + HEADER.size <= len(data):
-        size, kind, flags, number_, _ = HEADER.unpack_from(data, start)
-        if size < HEADER.size:
-            return
-        code, body = 0, data[start + BODY : start + size]
+    for envelope in envelopes(data):
+        kind, flags, number_, whole = envelope
+        code, body = 0, whole[BODY:]
         if kind in (ERROR, DONE):
-            if size >= HEADER.size + _CODE.size:
-                (code,) = _CODE.unpack_from(data, start + HEADER.size)
+            code = envelope.error()
             # Behind the code stands the header of the request that it is about.
             body = body[HEADER.size :] if flags & _WITH_WORDS else b""
-        yield Answer(kind, flags, number_, -code, body)
-        start += (size + 3) & ~3
+        yield Answer(kind, flags, number_, code, body)
 
 
 def complaint(answer: Answer) -> str:

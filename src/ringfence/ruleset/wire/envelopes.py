@@ -16,7 +16,10 @@ FAMILY = Struct(">BBH")
 """struct nfgenmsg: family, version, resource."""
 
 ERROR, DONE = 2, 3
-"""NLMSG_ERROR (an acknowledgement, too) and NLMSG_DONE."""
+"""NLMSG_ERROR (errno 0: an acknowledgement) and NLMSG_DONE."""
+
+INTERRUPTED = 0x10
+"""NLM_F_DUMP_INTR: what is listed changed while it was."""
 
 _CODE = Struct("=i")
 
@@ -26,10 +29,11 @@ class Envelope(NamedTuple):
 
     type: int
     flags: int
+    number: int
     data: bytes
 
     def error(self) -> int:
-        """Return the errno of an ERROR message; 0: it was done."""
+        """Return the errno of an ERROR or DONE message; 0: it was done."""
         if len(self.data) < HEADER.size + _CODE.size:
             return 0
         (code,) = _CODE.unpack_from(self.data, HEADER.size)
@@ -40,8 +44,8 @@ def envelopes(data: bytes) -> Iterator[Envelope]:
     """Yield the messages of a datagram; what is cut short is left out."""
     start = 0
     while start + HEADER.size <= len(data):
-        size, kind, flags, _, _ = HEADER.unpack_from(data, start)
+        size, kind, flags, number, _ = HEADER.unpack_from(data, start)
         if size < HEADER.size or start + size > len(data):
             return
-        yield Envelope(kind, flags, data[start : start + size])
+        yield Envelope(kind, flags, number, data[start : start + size])
         start += size + -size % 4
