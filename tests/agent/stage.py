@@ -190,6 +190,7 @@ def staged(
         held.callback(forwarder.stop)
         cluster = Cluster(plane)
         held.callback(cluster.clear)
+        cluster.become(node_objects())
         kubeconfig = plane.kubeconfig()
         agents = {name: Agent(nodes, name, kubeconfig, *flags) for name in NODES}
         for agent in agents.values():

@@ -200,8 +200,9 @@ def test_a_missing_verb_is_named_and_its_absence_survived(
         assert told.format("list") in followed.next(Down).reason
         with granted(plane, "nobody", "list"):
             followed.next(Listed)
-            followed.next(Up)
-            assert told.format("watch") in followed.next(Down).reason
+            down = followed.next(Down)
+            assert told.format("watch") in down.reason
+            assert down.refused
             make(plane, "a")
             while names(followed.await_(Listed)) != ["a"]:
                 pass

@@ -35,10 +35,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """A kind cannot be followed; what was told of it may be out of date."""
+    """A kind cannot be followed; what was told of it may be out of date.
+
+    ``refused``: it is a right or a credential that is missing, which waiting does not
+    mend.
+    """
 
     kind: str
     reason: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ _LONGEST_RETRY_S = 60.0
 _FORBIDDEN, _GONE, _TOO_NEW = 403, 410, 504
 _OUT_OF_REACH = frozenset({_GONE, _TOO_NEW})
 """The version to go on from is forgotten, or the server has not come to it."""
+_DENIALS = frozenset({401, 403})
 _PASSING = frozenset({401, 410, 429, 503, 504})
 
 
@@ -275,6 +276,7 @@ class _Follower:
         elif bookmark.ends_list:
             objects, self._initial = self._initial.values(), None
             self._listed(objects, version, received_at)
+            self._up()
         else:
             # A server that does not know of streaming lists would never end one.
             raise RefusedError([])
@@ -285,7 +287,6 @@ class _Follower:
         self._put(Listed(self.kind, tuple(objects), version, received_at))
         self._version = version
         self._failures = 0
-        self._up()
 
     def _refused(self, error: RefusedError) -> float:
         """Return how long to wait after a refusal, of a request or in a watch."""
@@ -333,7 +334,8 @@ class _Follower:
         reason = "; ".join(map(str, error.problems))
         if reason != self._down:
             self._down = reason
-            self._put(Down(self.kind, reason))
+            code = error.code if isinstance(error, RefusedError) else 0
+            self._put(Down(self.kind, reason, code in _DENIALS))
 
     def _up(self) -> None:
         if self._down:

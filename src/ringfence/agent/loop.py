@@ -43,7 +43,7 @@ MOST_AT_ONCE = 5_000
 
 _HEARTBEAT_S = 5.0
 _FIRST_AUDIT_S = 2.0  # when what came while the first lists did is done
-_API, _KERNEL = "api", "kernel"
+_API, _KERNEL, _NODE = "api", "kernel", "node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ class Loop:
         self._intake = Intake(config.node, choice, closed=closed)
         self._told: Mapping[tuple[Kind, Key], tuple[Problem, ...]] = {}
         self._node: Node | None = None
+        self._refused: set[str] = set()
         self._audit_at: float | None = None
         health.want(_API, "waiting for the first lists")
         health.want(_KERNEL, "nothing programmed yet")
@@ -159,10 +160,13 @@ class Loop:
                     cluster = self._node.state.cluster if self._node else Cluster()
                     self._intake.relist(kind, objects, cluster)
                     journal.info("listed", kind=kind, objects=len(objects))
-                    self._api(kind, "")
-                case Down(kind, reason):
+                    if kind not in self._refused:
+                        self._api(kind, "")
+                case Down(kind, reason, refused):
+                    self._refused |= {kind} if refused else set()
                     self._api(kind, reason)
                 case Up(kind):
+                    self._refused.discard(kind)
                     self._api(kind, "")
                 case Connections(entries):
                     self._judge(entries)
@@ -174,14 +178,23 @@ class Loop:
         return changed
 
     def _api(self, kind: str, reason: str) -> None:
-        """Note whether a kind is followed; before its first list that is waited for."""
+        """Note whether a kind is followed.
+
+        A server that is away is waited for, which keeps nobody from being ready once
+        everything was listed; a missing right does.
+        """
         self._metrics.followed.labels(kind).set(not reason)
         if reason:
             journal.warning("the API cannot be followed", kind=kind, reason=reason)
         self._health.tell(**{f"api:{kind}": reason or "followed"})
+        part = f"{_API} {kind}"
+        if reason and (kind in self._refused or self._node is None):
+            self._health.want(part, reason)
+        else:
+            self._health.have(part)
         if self._node is None:
             missing = ", ".join(self._intake.missing)
-            self._health.want(_API, reason or f"waiting for the lists of {missing}")
+            self._health.want(_API, f"waiting for the lists of {missing}")
 
     def _begin(self) -> None:
         """Program the node for the first time."""
@@ -235,8 +248,17 @@ class Loop:
             parts = [f"{part.name}: {part.words}" for part in trouble]
             reason = "; ".join(parts) or node.realiser.complaint
             self._health.want(_KERNEL, reason)
+        self._look_for_node(node)
         self._tell_problems()
         self._gauge(node)
+
+    def _look_for_node(self, node: Node) -> None:
+        """Be ready only on a node that there is: no pod is on any other."""
+        name = self._config.node
+        if name in node.state.cluster.nodes:
+            self._health.have(_NODE)
+        elif self._health.want(_NODE, f'the API has no Node "{name}"'):
+            journal.error("the API has no such Node: is --node right?", node=name)
 
     def _measure(self, node: Node, changed: Iterable[Changed]) -> None:
         """Note how long events took to the kernel's acknowledgement."""

@@ -1,0 +1,319 @@
+"""What is wrong on a node or in its cluster is said in a sentence, no traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.agents import START_S, Agent, await_truth
+from agent.cluster import node_object
+from agent.nodes import node
+from agent.stage import CLIENT, PLACES, SERVER, Stage, staged
+from controlplane.servers import ControlPlane
+from ringfence.adapters.reflector import FOLLOWED
+from ringfence.lab.plan import Cni
+
+pytestmark = [pytest.mark.kernel, pytest.mark.controlplane]
+
+NAME = "n1"
+RULES = "/apis/rbac.authorization.k8s.io/v1"
+FOREIGN = "add table inet ringfence; add chain inet ringfence theirs"
+
+
+@pytest.fixture(scope="module")
+def running(api_server: ControlPlane) -> Iterator[Stage]:
+    """Two nodes on which no agent runs yet."""
+    with staged(api_server, Cni.ROUTED) as stage:
+        stage.settle(PLACES)
+        yield stage
+
+
+@pytest.fixture
+def stage(running: Stage) -> Iterator[Stage]:
+    yield running
+    while STARTED:
+        STARTED.pop().close()
+    on_node(running, "nft", "flush ruleset")
+
+
+@pytest.fixture
+def config(api_server: ControlPlane) -> Any:
+    """The admin's kubeconfig, to be spoilt."""
+    return json.loads(api_server.kubeconfig().read_text())
+
+
+def kubeconfig(directory: Path, document: Any) -> Path:
+    path = directory / "kubeconfig"
+    path.write_text(json.dumps(document))
+    return path
+
+
+class Faulty(Agent):
+    """An agent that may end by itself; ``prefix`` stands before its command."""
+
+    prefix: tuple[str, ...] = ()
+
+    def start(self) -> None:
+        words = (*self.prefix, sys.executable, "-m", "ringfence", "agent", "run")
+        listen = ("--listen", "127.0.0.1:9477", "--flow-socket", "")
+        command = [*words, *self._place, *listen, *self._flags]
+        with self.log.open("ab") as log:
+            self._process = self._nodes.start(node(self.name), command, log)
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        process = self._running()
+        process.communicate(timeout=START_S)
+        return process.returncode
+
+
+STARTED: list[Faulty] = []
+
+
+def agent(stage: Stage, config: Path, *flags: str) -> Faulty:
+    STARTED.append(Faulty(stage.nodes, NAME, config, *flags))
+    return STARTED[-1]
+
+
+def ended(agent: Faulty) -> str:
+    """Start an agent that cannot go on; return what it said."""
+    agent.start()
+    code = agent.wait()
+    said = agent.said()
+    assert code == 2, said
+    assert "Traceback" not in said
+    return said
+
+
+@contextmanager
+def unready(agent: Agent, *words: str) -> Iterator[None]:
+    """Start an agent that is not ready and says why, for a block."""
+    agent.start()
+    try:
+        await_truth(lambda: told(agent, words), f"/readyz says {words}", agent.said)
+        yield
+        assert "Traceback" not in agent.said()
+        assert "trace" not in agent.said()
+    finally:
+        agent.kill()
+
+
+def told(agent: Agent, words: tuple[str, ...]) -> bool:
+    try:
+        code, text = agent.get("/readyz")
+    except OSError:
+        return False
+    return code == 503 and all(word in text for word in words)
+
+
+def inside(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def on_node(stage: Stage, *command: str) -> str:
+    with stage.nodes.inside(node(NAME)):
+        return inside(*command)
+
+
+def test_a_kubeconfig_that_is_not_there(stage: Stage, tmp_path: Path) -> None:
+    said = ended(agent(stage, tmp_path / "nowhere"))
+    assert f"{tmp_path / 'nowhere'}: no such file or directory" in said
+
+
+def test_a_context_that_is_not_there(stage: Stage, api_server: ControlPlane) -> None:
+    said = ended(agent(stage, api_server.kubeconfig(), "--context", "other"))
+    assert "other" in said
+    assert "context" in said
+
+
+def test_a_server_that_does_not_answer(
+    stage: Stage, config: Any, tmp_path: Path
+) -> None:
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    with unready(agent(stage, kubeconfig(tmp_path, config)), "api Pod", "refused"):
+        pass
+
+
+def test_a_token_that_is_not_accepted(
+    stage: Stage, config: Any, tmp_path: Path
+) -> None:
+    config["users"][0]["user"]["token"] = "old"  # noqa: S105 - of no use to anybody
+    words = "does not accept the credentials", "token or certificate may have expired"
+    with unready(agent(stage, kubeconfig(tmp_path, config)), *words):
+        pass
+
+
+def test_an_authority_that_did_not_sign(
+    stage: Stage, config: Any, tmp_path: Path
+) -> None:
+    config["clusters"][0]["cluster"].pop("certificate-authority-data")
+    with unready(agent(stage, kubeconfig(tmp_path, config)), "certificate"):
+        pass
+
+
+def test_a_wrong_setting_ends_it(stage: Stage, api_server: ControlPlane) -> None:
+    config = api_server.kubeconfig()
+    assert "--mode" in ended(agent(stage, config, "--mode", "maybe"))
+    assert "no-such.yaml" in ended(agent(stage, config, "--config", "no-such.yaml"))
+
+
+def test_every_missing_right_is_named(stage: Stage, api_server: ControlPlane) -> None:
+    words = [f'lacks the verb "list" on {of.qualified}' for of in FOLLOWED]
+    with unready(agent(stage, api_server.kubeconfig("nobody")), *words):
+        pass
+
+
+@contextmanager
+def rights(
+    plane: ControlPlane, user: str, verbs: Mapping[str, list[str]]
+) -> Iterator[None]:
+    """Give a user verbs on the resources that agents follow, for a block."""
+    rules = [
+        {"apiGroups": [of.group], "resources": [of.plural], "verbs": verbs[of.plural]}
+        for of in FOLLOWED
+    ]
+    kinds = "apiVersion", "rbac.authorization.k8s.io/v1"
+    meta = {"name": "agents"}
+    role = {**dict([kinds]), "kind": "ClusterRole", "metadata": meta, "rules": rules}
+    subject = {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
+    reference = {
+        "kind": "ClusterRole",
+        "name": "agents",
+        "apiGroup": subject["apiGroup"],
+    }
+    binding = {
+        **dict([kinds]),
+        "kind": "ClusterRoleBinding",
+        "metadata": meta,
+        "subjects": [subject],
+        "roleRef": reference,
+    }
+    plane.create([role, binding])
+    try:
+        yield
+    finally:
+        plane.ask("DELETE", f"{RULES}/clusterrolebindings/agents")
+        plane.ask("DELETE", f"{RULES}/clusterroles/agents")
+
+
+@pytest.mark.parametrize("lacks", [of.plural for of in FOLLOWED])
+def test_one_missing_right_is_named(
+    stage: Stage, api_server: ControlPlane, lacks: str
+) -> None:
+    verbs = {of.plural: ["get", "list", "watch"] for of in FOLLOWED}
+    verbs[lacks] = ["get", "list"]
+    (resource,) = (of for of in FOLLOWED if of.plural == lacks)
+    words = f"api {resource.kind}", f'lacks the verb "watch" on {resource.qualified}'
+    with rights(api_server, "lister", verbs):
+        lame = agent(stage, api_server.kubeconfig("lister"))
+        with unready(lame, *words):
+            assert lame.metric(followed(resource.kind)) == 0
+
+
+def followed(kind: str) -> str:
+    return f'ringfence_api_followed{{kind="{kind}"}}'
+
+
+def test_without_the_capability(stage: Stage, api_server: ControlPlane) -> None:
+    weak = agent(stage, api_server.kubeconfig())
+    weak.prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    assert "CAP_NET_ADMIN" in ended(weak)
+    assert "ringfence" not in on_node(stage, "nft", "list", "tables")
+
+
+def test_a_table_of_somebody_else(stage: Stage, api_server: ControlPlane) -> None:
+    on_node(stage, "nft", FOREIGN)
+    before = on_node(stage, "nft", "list", "ruleset")
+    fresh = agent(stage, api_server.kubeconfig())
+    with unready(fresh, "kernel: table inet ringfence is somebody else's"):
+        assert on_node(stage, "nft", "list", "ruleset") == before
+        assert fresh.command("cleanup")[0] == 2
+        assert on_node(stage, "nft", "list", "ruleset") == before
+        on_node(stage, "nft", "delete table inet ringfence")
+        await_truth(fresh.ready, "the agent is ready", fresh.said)
+
+
+def test_a_table_that_becomes_somebody_elses(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
+    fresh.start()
+    fresh.await_ready()
+    on_node(stage, "nft", f"delete table inet ringfence; {FOREIGN}")
+    words = ("is somebody else's",)
+    await_truth(lambda: told(fresh, words), "the agent is not ready", fresh.said)
+    on_node(stage, "nft", "delete table inet ringfence")
+    await_truth(fresh.ready, "the agent is ready again", fresh.said)
+    assert fresh.terminate()[0] == 0
+    assert "trace" not in fresh.said()
+
+
+def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) -> None:
+    stage.deny(SERVER)
+    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
+    fresh.start()
+    fresh.await_ready()
+    assert stage.shut(CLIENT, SERVER)
+    on_node(stage, "nft", "insert rule inet ringfence ingress accept")
+    stage.until(lambda: stage.shut(CLIENT, SERVER), "the rule is gone")
+    repaired = 'ringfence_drift_total{state="repaired"}'
+    stage.until(lambda: fresh.metric(repaired) > 0, "that is counted")
+    on_node(stage, "nft", "delete table inet ringfence")
+    stage.until(lambda: stage.shut(CLIENT, SERVER), "the table is back")
+    stage.allow(SERVER)
+
+
+def test_a_second_agent_on_the_node(stage: Stage, api_server: ControlPlane) -> None:
+    first = agent(stage, api_server.kubeconfig())
+    first.start()
+    first.await_ready()
+    before = on_node(stage, "nft", "list", "ruleset")
+    assert "another ringfence agent enforces on this node" in ended(
+        agent(stage, api_server.kubeconfig("admin", namespace="x"))
+    )
+    assert on_node(stage, "nft", "list", "ruleset") == before
+    assert first.ready()
+
+
+def test_an_address_that_is_taken(stage: Stage, api_server: ControlPlane) -> None:
+    with ExitStack() as held, stage.nodes.inside(node(NAME)):
+        taken = held.enter_context(socket.create_server(("127.0.0.1", 9477)))
+        said = ended(agent(stage, api_server.kubeconfig()))
+        del taken
+    assert (
+        "127.0.0.1:9477: --listen: cannot listen there: Address already in use" in said
+    )
+
+
+def test_a_flow_log_that_cannot_be_written(
+    stage: Stage, api_server: ControlPlane, tmp_path: Path
+) -> None:
+    config, path = api_server.kubeconfig(), tmp_path / "no" / "flows"
+    said = ended(agent(stage, config, "--flow-log", str(path)))
+    assert f"cannot write flows to {path}: No such file or directory" in said
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    said = ended(agent(stage, config, "--flow-socket", str(blocked / "s")))
+    assert f"cannot serve flows at {blocked / 's'}" in said
+
+
+def test_a_node_that_the_api_does_not_know(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    lost = agent(stage, api_server.kubeconfig(), "--node", "n7")
+    words = 'node: the API has no Node "n7"'
+    with unready(lost, words):
+        known = node_object("n7", ["172.18.0.7"], ["10.244.7.0/24"])
+        stage.cluster.put(known)
+        await_truth(lost.ready, "the agent is ready", lost.said)
+        stage.cluster.remove(("Node", "", "n7"))
+        await_truth(lambda: told(lost, (words,)), "not ready any more", lost.said)
+        assert "the API has no such Node: is --node right?" in lost.said()
