@@ -126,3 +126,18 @@ def json_text(value: object) -> str:
 def _json_escaped(found: re.Match[str]) -> str:
     char = found[0]
     return _JSON_ESCAPES.get(char) or f"\\u{ord(char):04x}"
+
+
+def json_type(value: object) -> str:
+    """Return what Go's JSON decoder calls a value of this type."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case dict():
+            return "object"
+        case _:
+            return "array"

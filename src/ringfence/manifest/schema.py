@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from ringfence.manifest.gotext import float_text, quote
+from ringfence.manifest.gotext import float_text, json_type, quote
 from ringfence.manifest.quantity import QuantityError, canonical_quantity
 from ringfence.manifest.timestamps import TimestampError, canonical_time
 
@@ -180,7 +180,7 @@ class Struct:
     def decode(self, value: Any, at: _Decoding) -> Any:
         """Return the struct as stored; unknown fields are remembered and left out."""
         if type(value) is not dict and not isinstance(value, dict):
-            at.wrong(_found(value), self.text)
+            at.wrong(json_type(value), self.text)
             return None
         found: dict[str, Any] = {}
         keys = sorted(value) if at.by_key else value
@@ -243,7 +243,7 @@ class _List:
 
     def decode(self, value: Any, at: _Decoding) -> Any:
         if not isinstance(value, list):
-            at.wrong(_found(value), self.text)
+            at.wrong(json_type(value), self.text)
             return None
         found = []
         steps, entry = at.steps, self.entry
@@ -268,7 +268,7 @@ class _Map:
 
     def decode(self, value: Any, at: _Decoding) -> Any:
         if not isinstance(value, dict):
-            at.wrong(_found(value), self.text)
+            at.wrong(json_type(value), self.text)
             return None
         found = {}
         entry = self.entry
@@ -296,7 +296,7 @@ class _String:
     def decode(self, value: Any, at: _Decoding) -> Any:
         if isinstance(value, str):
             return value
-        at.wrong(_found(value), self.text)
+        at.wrong(json_type(value), self.text)
         return None
 
     def zero(self) -> Any:
@@ -309,7 +309,7 @@ class _Bool:
     def decode(self, value: Any, at: _Decoding) -> Any:
         if isinstance(value, bool):
             return value
-        at.wrong(_found(value), self.text)
+        at.wrong(json_type(value), self.text)
         return None
 
     def zero(self) -> Any:
@@ -324,7 +324,7 @@ class _Int:
     def decode(self, value: Any, at: _Decoding) -> Any:
         if type(value) is int and -self.limit <= value < self.limit:
             return value
-        at.wrong(_found(value, number=True), self.text)
+        at.wrong(_with_digits(value), self.text)
         return None
 
     def zero(self) -> Any:
@@ -337,7 +337,7 @@ class _Float:
     def decode(self, value: Any, at: _Decoding) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value
-        at.wrong(_found(value), self.text)
+        at.wrong(json_type(value), self.text)
         return None
 
     def zero(self) -> Any:
@@ -349,7 +349,7 @@ class _Bytes:
 
     def decode(self, value: Any, at: _Decoding) -> Any:
         if not isinstance(value, str):
-            at.wrong(_found(value), self.text)
+            at.wrong(json_type(value), self.text)
             return None
         try:
             base64.b64decode(value, validate=True)
@@ -383,7 +383,7 @@ class _IntOrString(_Custom):
             return value
         if type(value) is int and -(2**31) <= value < 2**31:
             return value
-        raise TypeFault(at.told(_found(value, number=True), self.text))
+        raise TypeFault(at.told(_with_digits(value), self.text))
 
     def zero(self) -> Any:
         return 0
@@ -413,7 +413,7 @@ class _Time(_Custom):
 
     def decode(self, value: Any, at: _Decoding) -> Any:
         if not isinstance(value, str):
-            raise TypeFault(at.told(_found(value), "string"))
+            raise TypeFault(at.told(json_type(value), "string"))
         try:
             return canonical_time(value, self.digits)
         except TimestampError as error:
@@ -442,19 +442,10 @@ _BASIC: dict[str, Type] = {
 }
 
 
-def _found(value: Any, *, number: bool = False) -> str:
-    """Return what the decoder calls a value; numbers with their digits if asked."""
-    match value:
-        case bool():
-            return "bool"
-        case str():
-            return "string"
-        case int() | float():
-            return f"number {_json_literal(value)}" if number else "number"
-        case dict():
-            return "object"
-        case _:
-            return "array"
+def _with_digits(value: Any) -> str:
+    """Return what the decoder calls a value, numbers with their digits."""
+    found = json_type(value)
+    return f"number {_json_literal(value)}" if found == "number" else found
 
 
 def _json_literal(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ringfence.errors import Problem
 from ringfence.manifest.expected import Expected, expected_type
-from ringfence.manifest.gotext import json_text, quote
+from ringfence.manifest.gotext import json_text, json_type, quote
 from ringfence.manifest.hints import hints_for
 from ringfence.manifest.reader import Document, Item
 from ringfence.manifest.rules.causes import Cause, Causes
@@ -159,21 +159,6 @@ def _type_meta(item: Item, expected: Expected) -> tuple[str, str, str]:
         why = f"unexpected GroupVersion string: {written}"
         raise _Refusal(_unrecognized(expected.kind, why, _body(item)))
     return group, version, item.kind or expected.kind
-
-
-def json_type(value: object) -> str:
-    """Return what Go's JSON decoder calls a value of this type."""
-    match value:
-        case bool():
-            return "bool"
-        case str():
-            return "string"
-        case int() | float():
-            return "number"
-        case dict():
-            return "object"
-        case _:
-            return "array"
 
 
 def _unrecognized(kind: str, why: str, body: bytes) -> str:
