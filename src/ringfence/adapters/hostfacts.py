@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ringfence.adapters.bpf import attached
+from ringfence.adapters.links import netfilter_sees_bridges
 from ringfence.adapters.process import find_program, run_program
 from ringfence.doctor.facts import (
     BridgeFilter,
@@ -156,15 +157,10 @@ def _on_tcx(links: Sequence[Link]) -> list[Program]:
 
 
 def _bridge_filter() -> BridgeFilter | None:
-    place = _NET / "bridge"
-    if not place.is_dir():
+    seen = netfilter_sees_bridges()
+    if seen is None:
         return None
-    return BridgeFilter(
-        *(
-            _number(place / f"bridge-nf-call-{which}") != 0
-            for which in ("iptables", "ip6tables")
-        )
-    )
+    return BridgeFilter(iptables=4 in seen, ip6tables=6 in seen)  # noqa: PLR2004 - IP versions
 
 
 def _tracked() -> Tracked | Unknown | None:
