@@ -6,16 +6,13 @@ namespace or of the machine. The node enforces what ``lower`` makes of the polic
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from pathlib import Path
 
+from programs import run_python
 from ringfence.adapters.netlink import LOOPBACK, Netlink, link_up
 from ringfence.adapters.netns import NetworkNamespace, set_sysctl
 from ringfence.adapters.nft import find_nft, replace_ruleset
@@ -34,17 +31,7 @@ HEAD = "from smallnode import *\n"
 
 def run_alone(script: str) -> str:
     """Run a script in a network namespace of its own and return what it prints."""
-    paths = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
-    ended = subprocess.run(
-        ["unshare", "--map-root-user", "--net", sys.executable, "-c", HEAD + script],
-        env=os.environ | {"PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run_python(HEAD + script, "unshare", "--map-root-user", "--net")
 
 
 class SmallNode:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
+from programs import run_python
 from smallnode import run_alone
 
 pytestmark = pytest.mark.kernel
@@ -57,15 +55,7 @@ tracker = Conntrack()
 
 
 def run_isolated(body: str, rules: str = TRACKED) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-c", f"RULES = {rules!r}\n{HEAD}{body}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run_python(f"RULES = {rules!r}\n{HEAD}{body}")
 
 
 @pytest.mark.parametrize(

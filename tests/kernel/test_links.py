@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from programs import run_python
 
 pytestmark = pytest.mark.kernel
 
@@ -34,15 +33,7 @@ by_name = {bridge.name: bridge for bridge in links.bridges().values()}
 
 
 def run_isolated(body: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-c", f"LINKS = {LINKS!r}\n{HEAD}{body}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert not ended.returncode, ended.stderr
-    return ended.stdout.strip()
+    return run_python(f"LINKS = {LINKS!r}\n{HEAD}{body}").strip()
 
 
 def test_own_addresses_are_those_of_every_link() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from programs import run_python
 
 pytestmark = pytest.mark.kernel
 
@@ -27,14 +27,7 @@ netlink.request([link_up(LOOPBACK)])
 
 
 def run_isolated(body: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{HEAD}{body}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run_python(f"{HEAD}{body}")
 
 
 VETH = """

@@ -219,7 +219,7 @@ except KernelError as error:
 
 def test_a_denial_is_observed_live() -> None:
     printed = run_alone(f"""{WORLD}
-import queue, subprocess, tempfile
+import os, queue, subprocess, sys, tempfile
 from ringfence.agent.flowlog import FlowLog
 from ringfence.agent.flowtap import FlowTap
 node = world(CLOSED)

@@ -6,14 +6,13 @@ compilation from scratch. A mistake whose text is not in the source any more fai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from test_mistakes import NO_MISTAKE, Copy, make_copy, read_mistakes
+from test_mistakes import Copy, faithful, mistaken, read_mistakes
 
 import strategies
 from churn import Followed, random_events
+
+__all__ = ["faithful", "mistaken"]
 
 SEQUENCES = 60
 STEPS = 20
@@ -36,16 +35,6 @@ def noticed_by(copy: Copy) -> str:
         except (AttributeError, LookupError, ValueError) as error:
             return f"sequence {seed}: {error!r}"
     return ""
-
-
-@pytest.fixture
-def faithful(tmp_path: Path) -> Iterator[Copy]:
-    yield from make_copy(NO_MISTAKE, tmp_path)
-
-
-@pytest.fixture
-def mistaken(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copy]:
-    yield from make_copy(request.param, tmp_path)
 
 
 def test_a_faithful_copy_is_never_stale(faithful: Copy) -> None:
