@@ -34,86 +34,79 @@ class Metrics:
     """The agent's metrics, each in one place (docs/agent.md lists them)."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
-        self.ack = Histogram(
+        self._registry = CollectorRegistry()
+        counter, gauge = self._counter, self._gauge
+        self.ack = self._histogram(
             "ringfence_api_event_to_kernel_seconds",
             "From an event's arrival to the kernel's acknowledgement.",
-            ["kind"],
-            registry=registry,
-            buckets=_SECONDS,
+            "kind",
         )
-        self.pod_lag = Histogram(
+        self.pod_lag = self._histogram(
             "ringfence_pod_programmed_seconds",
             "From a local pod's address to its programmed state.",
-            registry=registry,
-            buckets=_SECONDS,
         )
-        self.generation = Gauge(
+        self.generation = gauge(
             "ringfence_realised_generation",
             "How many transactions the kernel has taken since the agent began.",
-            registry=registry,
         )
-        self.policies = Gauge(
-            "ringfence_policies", "NetworkPolicies in the cluster.", registry=registry
-        )
-        self.isolated = Gauge(
+        self.policies = gauge("ringfence_policies", "NetworkPolicies in the cluster.")
+        self.isolated = gauge(
             "ringfence_isolated_pods",
             "Pods of this node that some policy isolates.",
-            ["direction"],
-            registry=registry,
+            "direction",
         )
-        self.things = Gauge(
-            "ringfence_ruleset_objects",
-            "What the node's table holds.",
-            ["kind"],
-            registry=registry,
+        self.things = gauge(
+            "ringfence_ruleset_objects", "What the node's table holds.", "kind"
         )
-        self.errors = Counter(
+        self.errors = counter(
             "ringfence_sync_errors",
             "What went wrong between the API and the kernel.",
-            ["kind"],
-            registry=registry,
+            "kind",
         )
-        self.unread = Gauge(
+        self.unread = gauge(
             "ringfence_objects_not_understood",
             "Stored objects of which a part allows nothing, as it cannot be read.",
-            ["kind"],
-            registry=registry,
+            "kind",
         )
-        self.followed = Gauge(
+        self.followed = gauge(
             "ringfence_api_followed",
             "Whether a kind of objects is followed: 1, or 0.",
-            ["kind"],
-            registry=registry,
+            "kind",
         )
-        self.denied = Counter(
+        self.denied = counter(
             "ringfence_denied_flows",
             "Logged denials; audit: they passed.",
-            ["direction", "namespace", "mode"],
-            registry=registry,
+            "direction",
+            "namespace",
+            "mode",
         )
-        self.lost = Counter(
+        self.lost = counter(
             "ringfence_flow_log_lost",
             "Flow records that were lost on the way.",
-            ["where"],
-            registry=registry,
+            "where",
         )
-        self.drift = Counter(
+        self.drift = counter(
             "ringfence_drift",
             "Differences between the kernel and the desired table.",
-            ["state"],
-            registry=registry,
+            "state",
         )
-        self.cut = Counter(
+        self.cut = counter(
             "ringfence_established_cut",
             "Established connections that a change denied and the agent ended.",
-            registry=registry,
         )
-        self.memory = Gauge(
-            "ringfence_resident_memory_bytes",
-            "Resident memory of the agent.",
-            registry=registry,
+        self.memory = gauge(
+            "ringfence_resident_memory_bytes", "Resident memory of the agent."
         )
+
+    def _counter(self, name: str, said: str, *labels: str) -> Counter:
+        return Counter(name, said, labels, registry=self._registry)
+
+    def _gauge(self, name: str, said: str, *labels: str) -> Gauge:
+        return Gauge(name, said, labels, registry=self._registry)
+
+    def _histogram(self, name: str, said: str, *labels: str) -> Histogram:
+        registry = self._registry
+        return Histogram(name, said, labels, registry=registry, buckets=_SECONDS)
 
     def exposition(self) -> bytes:
         """Return all of them as Prometheus reads them (CONTENT_TYPE)."""
