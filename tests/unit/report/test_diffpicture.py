@@ -241,6 +241,8 @@ def test_every_change_between_pods_is_drawn_and_nothing_else(by: By | None) -> N
 
 
 def test_namespaces_stand_for_their_pods_where_that_is_asked_for() -> None:
-    sides = [compile_cluster(cluster(*PODS, *policies(port))) for port in (443, 8443)]
-    found = difference_picture(difference(*sides), *sides, By.NAMESPACE)
+    base, head = (
+        compile_cluster(cluster(*PODS, *policies(port))) for port in (443, 8443)
+    )
+    found = difference_picture(difference(base, head), base, head, By.NAMESPACE)
     assert [card.title for card in found.cards()] == ["default"]

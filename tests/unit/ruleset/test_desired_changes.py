@@ -40,10 +40,11 @@ from ringfence.ruleset.transaction import (
     DeleteVerdicts,
     FlushChain,
     Operation,
+    SetType,
 )
 
 NODE = "n1"
-CLIENTS = ("p4/shop/app_is_client", (Datatype.IPV4,), False)
+CLIENTS = SetType("p4/shop/app_is_client", (Datatype.IPV4,), interval=False)
 
 
 def app(name: str) -> LabelSelector:

@@ -137,7 +137,7 @@ def test_register_refuses_one_name_for_two_things() -> None:
         register.enter("x", other)
 
 
-DENIERS = [
+DENIERS: list[PolicySetId | ContestedId | UnknownId] = [
     *(
         ContestedId(direction, audited)
         for direction in Direction

@@ -7,8 +7,8 @@ from ringfence.ruleset.transaction import SetType
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import HEADER, attribute, nested, string, word
 from ringfence.ruleset.wire.elements import packed
+from ringfence.ruleset.wire.envelopes import ERROR
 from ringfence.ruleset.wire.requests import (
-    ERROR,
     Answer,
     answers,
     complaint,
