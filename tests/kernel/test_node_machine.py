@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -238,3 +240,15 @@ def nft_listing() -> str:
     return subprocess.run(
         ("nft", "list", "ruleset"), check=True, capture_output=True, text=True
     ).stdout
+
+
+def test_a_node_keeps_nothing_of_what_is_gone() -> None:
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        (sys.executable, "-m", "bench.soak", "3000"),
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -15,11 +15,15 @@ from ringfence.engine.state_views import PodsOf
 from ringfence.model.labels import EVERYTHING, LabelSelector
 from ringfence.model.meta import ObjectKey
 
+KEYS = 256
+"""Label keys by which groups are filed; another one costs a walk over all groups."""
+
 
 class Labelled:
     """The groups of pods by their labels, for label keys that a peer has asked for.
 
-    Not for every key: many pods have a label that no other pod has.
+    Not for every key: many pods have a label that no other pod has. Of the keys that
+    were asked for only the last KEYS are kept: policies come and go.
     """
 
     def __init__(self, places: Mapping[str, Place]) -> None:
@@ -60,6 +64,8 @@ class Labelled:
                 value = group.labels.get(key)
                 if value is not None:
                     of_key.setdefault(value, {})[group] = None
+        if len(self._by_key) >= KEYS:
+            del self._by_key[next(iter(self._by_key))]
         self._by_key[key] = of_key
 
 
