@@ -135,8 +135,14 @@ class Nftables(NetlinkSocket):
         return dict(map(requests.counts, self._dump(requests.dump_counters(name))))
 
     def generation(self) -> int:
-        """Return a number that every change to any table makes another one."""
+        """Return a number that every change to any table makes another one.
+
+        Raises KernelError where the kernel has no nf_tables, or not for us.
+        """
         (answer,) = self._ask(requests.get_generation())
+        if answer.errno == errno.EINVAL:  # nfnetlink knows no such subsystem
+            raise KernelError("this kernel has no nf_tables (CONFIG_NF_TABLES)")
+        _check(answer)
         return requests.generation(answer.body)
 
     def drop(self, name: str) -> None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from ringfence.adapters.conntrack import Conntrack
 from ringfence.agent import journal
-from ringfence.agent.cut import Judge
+from ringfence.agent.cut import Judge, question
 from ringfence.agent.plan import Touched
 from ringfence.errors import KernelError
 from ringfence.observe.tracked import Tracked
 
 LATER_S = 1.0
 """How long connections of pods that went may wait: many go in one listing."""
+
+AGAIN_S = 1.0
+"""How long a kernel is left alone that did not list any."""
 
 
 class Cutter:
@@ -31,7 +34,7 @@ class Cutter:
 
     def __init__(self, deliver: Callable[[list[Tracked]], None]) -> None:
         self._deliver = deliver
-        self._conntrack = Conntrack()
+        self._closed = Event()
         self._wanted: SimpleQueue[frozenset[bytes] | None] = SimpleQueue()
         self._soon: frozenset[bytes] = frozenset()
         self._later: frozenset[bytes] = frozenset()
@@ -42,15 +45,13 @@ class Cutter:
 
     def close(self) -> None:
         """End the thread; what is being listed is not delivered any more."""
+        self._closed.set()
         self._wanted.put(None)
-        self._conntrack.close()
 
     def want(self, touched: Touched) -> None:
         """Have the connections of these addresses listed, one listing at a time."""
         self._soon |= touched.soon
-        if touched.later and not self._later:
-            self._later_at = time.monotonic() + LATER_S
-        self._later |= touched.later
+        self._put_off(touched.later)
         self._ask()
 
     @property
@@ -59,6 +60,11 @@ class Cutter:
         if self._later_at is None or self._listing:
             return None
         return max(0.0, self._later_at - time.monotonic())
+
+    def _put_off(self, addresses: frozenset[bytes]) -> None:
+        if addresses and not self._later:
+            self._later_at = time.monotonic() + LATER_S
+        self._later |= addresses
 
     def _ask(self) -> None:
         if self._listing:
@@ -74,19 +80,34 @@ class Cutter:
         self._wanted.put(addresses)
 
     def cut(self, entries: list[Tracked], judge: Judge) -> int:
-        """End the listed connections that are denied; return how many."""
+        """End the listed connections that are denied; return how many.
+
+        What the kernel does not let go of is listed again later.
+        """
         self._listing = False
         denied = judge.denied(entries)
-        ended = self._conntrack.forget(denied) if denied else 0
+        ended = 0
+        try:
+            if denied:
+                with Conntrack() as conntrack:
+                    ended = conntrack.forget(denied)
+        except (KernelError, OSError) as error:
+            journal.error("connections cannot be ended", words=str(error))
+            self._put_off(frozenset(question(entry).source for entry in denied))
         self._ask()
         return ended
 
     def _list(self) -> None:
-        with Conntrack() as conntrack:
-            while (addresses := self._wanted.get()) is not None:
-                try:
-                    found = conntrack.entries(addresses)
-                except KernelError as error:
-                    journal.error("connections cannot be listed", words=str(error))
-                    found = []
-                self._deliver(found)
+        while (addresses := self._wanted.get()) is not None:
+            self._deliver(self._listed(addresses))
+
+    def _listed(self, addresses: frozenset[bytes]) -> list[Tracked]:
+        """List them, whenever the kernel answers: who is denied must not stay."""
+        while not self._closed.is_set():
+            try:
+                with Conntrack() as conntrack:
+                    return conntrack.entries(addresses)
+            except (KernelError, OSError) as error:
+                journal.error("connections cannot be listed", words=str(error))
+                self._closed.wait(AGAIN_S)
+        return []

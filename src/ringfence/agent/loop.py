@@ -30,7 +30,7 @@ from ringfence.agent.state import Intake, Key, cluster_of
 from ringfence.engine.state_events import Kind
 from ringfence.errors import KernelError, Problem
 from ringfence.model.cluster import Cluster
-from ringfence.model.flow import IPAddress
+from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.workload import Pod
 from ringfence.observe.logged import Logged
 from ringfence.observe.tracked import Tracked
@@ -88,6 +88,7 @@ class Loop:
         self._health = health
         self._metrics = metrics
         self._kernel = Nftables()
+        self._kernel.generation()  # not for its number: it is refused, or not
         self._bridging = Bridging(health)
         self._cutter: Cutter | None = None
         if config.established is Established.RECHECK:
@@ -96,6 +97,7 @@ class Loop:
         choice, closed = chosen_enforcement(config), is_closed(config)
         self._intake = Intake(config.node, choice, closed=closed)
         self._told: Mapping[tuple[Kind, Key], tuple[Problem, ...]] = {}
+        self._counts: tuple[int, dict[Direction, int]] = (0, {})
         self._node: Node | None = None
         self._refused: set[str] = set()
         self._audit_at: float | None = None
@@ -207,6 +209,7 @@ class Loop:
         self._node = node
         self._health.have(_API)
         self._bridging.look(node.local_addresses())
+        self._tell_problems()
         self._settle(node, touched)
         self._audit_at = time.monotonic() + _FIRST_AUDIT_S
         journal.info(
@@ -222,11 +225,13 @@ class Loop:
         if events:
             before = node.local
             touched = node.follow(events, self._intake.enforcement)
-            self._flows.forget()
             self._measure(node, changed)
+            self._tell_problems()
             if node.local - before:
                 self._bridging.look(node.local_addresses())
-            self._settle(node, touched)
+            if touched is not None:
+                self._flows.forget()
+                self._settle(node, touched)
         # Where events never cease, what is due is not put off for ever.
         if node.realiser.retry_in_s == 0:
             node.realiser.retry()
@@ -240,16 +245,14 @@ class Loop:
         """Tell how the kernel stands, and have connections looked at."""
         if self._cutter is not None:
             self._cutter.want(touched)
-        trouble = node.realiser.trouble
         if node.realiser.retry_in_s is None:
             if self._health.have(_KERNEL):
                 journal.info("the kernel holds all that is desired")
         else:
-            parts = [f"{part.name}: {part.words}" for part in trouble]
+            parts = [f"{part.name}: {part.words}" for part in node.realiser.trouble]
             reason = "; ".join(parts) or node.realiser.complaint
             self._health.want(_KERNEL, reason)
         self._look_for_node(node)
-        self._tell_problems()
         self._gauge(node)
 
     def _look_for_node(self, node: Node) -> None:
@@ -316,6 +319,11 @@ class Loop:
             self._metrics.unread.labels(kind.value).set(count)
 
     def _gauge(self, node: Node) -> None:
-        self._metrics.policies.set(len(node.state.cluster.policies))
-        for direction, count in node.isolated().items():
+        counts = len(node.state.cluster.policies), node.isolated()
+        if counts == self._counts:
+            return
+        self._counts = counts
+        policies, isolated = counts
+        self._metrics.policies.set(policies)
+        for direction, count in isolated.items():
             self._metrics.isolated.labels(direction.value.lower()).set(count)
