@@ -53,9 +53,16 @@ class Node:
         self.realiser.take_over()
         return Touched(self.judge().subjects(), frozenset())
 
-    def follow(self, events: Iterable[Event], enforcement: Enforcement) -> Touched:
-        """Take a batch of events into the state and the kernel."""
+    def follow(
+        self, events: Iterable[Event], enforcement: Enforcement
+    ) -> Touched | None:
+        """Take a batch of events into the state and the kernel.
+
+        None where it changes nothing, as most of what happens to a pod does.
+        """
         changes = self.state.apply(events)
+        if not changes and enforcement == self._enforcement:
+            return None
         if self._note_local(changes) or any(
             of.pod in self.local for of in changes.isolation
         ):

@@ -77,6 +77,8 @@ class Intake:
         """Take one object as it is from now on; None: it is gone."""
         of = KINDS[kind]
         value = stored.value if stored else None
+        if isinstance(value, Pod) and not value.addresses:
+            value = None  # nothing on any node is about it before it has an address
         self._pending[of, key] = Event(of, key, value)
         problems = stored.problems if stored else ()
         if of is Kind.NAMESPACE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from ringfence.agent.state import Intake, cluster_of
 from ringfence.engine.state_events import Event, Kind
@@ -17,8 +17,11 @@ KINDS = ("Namespace", "NetworkPolicy", "Node", "Pod", "Service")
 WEB, DB = ObjectKey("shop", "web"), ObjectKey("shop", "db")
 
 
+ADDRESS = ip_address("10.1.0.7")
+
+
 def pod(key: ObjectKey, **labels: str) -> Stored:
-    return Stored("Pod", key, Pod(key, labels))
+    return Stored("Pod", key, Pod(key, labels, (ADDRESS,)))
 
 
 def namespace(name: str, mode: str = "") -> Stored:
@@ -64,7 +67,7 @@ def test_the_last_word_on_an_object_counts() -> None:
     taken = intake()
     taken.change("Pod", WEB, pod(WEB, app="old"))
     taken.change("Pod", WEB, pod(WEB, app="new"))
-    assert taken.events() == [Event.put(Pod(WEB, {"app": "new"}))]
+    assert taken.events() == [Event.put(Pod(WEB, {"app": "new"}, (ADDRESS,)))]
     assert taken.events() == []
 
 
@@ -111,3 +114,9 @@ def test_the_own_nodes_networks_are_guarded_where_unknown_pods_are_closed() -> N
             taken.change("Node", name, node)
         taken.change("Node", "n2", None)
         assert taken.enforcement.guarded == guarded
+
+
+def test_a_pod_without_an_address_counts_as_not_there() -> None:
+    taken = intake()
+    taken.change("Pod", WEB, Stored("Pod", WEB, Pod(WEB, {})))
+    assert taken.events() == [Event(Kind.POD, WEB)]
