@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 
 from ringfence.agent.config import Config
 from ringfence.agent.flowlog import FlowLog
 from ringfence.agent.flowtap import FlowTap
-from ringfence.agent.metrics import Metrics
+from ringfence.agent.metrics import Denial, Metrics
 from ringfence.agent.node import Node
 from ringfence.model.flow import IPAddress
 from ringfence.observe.attribute import Attribution
@@ -64,18 +64,18 @@ class Flows:
             )
         records = list(filter(None, map(self._attribution.record, packets)))
         for record in records:
-            self._count(record)
+            self._count(record, node.state.cluster.namespaces)
         self._log.write(map(line, records))
         self._count_lost()
 
-    def _count(self, record: FlowRecord) -> None:
+    def _count(self, record: FlowRecord, there: Container[str]) -> None:
         mode = MODES.get(record.verdict)
         if mode is None:
             return
         ingress = record.direction == "INGRESS"
         subject = record.destination if ingress else record.source
-        labels = (record.direction.lower(), subject.namespace, mode)
-        self._metrics.denied.labels(*labels).inc()
+        denial = Denial(record.direction.lower(), subject.namespace, mode)
+        self._metrics.count_denial(denial, there)
 
     def _count_lost(self) -> None:
         for where, lost in (self._tap.lost | self._log.lost).items():

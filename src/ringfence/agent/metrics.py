@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Container
+from typing import Final, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -30,11 +31,20 @@ _SECONDS: Final = (
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class Denial(NamedTuple):
+    """The labels of a denied flow."""
+
+    direction: str
+    namespace: str
+    mode: str
+
+
 class Metrics:
     """The agent's metrics, each in one place (docs/agent.md lists them)."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._denials: set[Denial] = set()
         counter, gauge = self._counter, self._gauge
         self.ack = self._histogram(
             "ringfence_api_event_to_kernel_seconds",
@@ -107,6 +117,15 @@ class Metrics:
     def _histogram(self, name: str, said: str, *labels: str) -> Histogram:
         registry = self._registry
         return Histogram(name, said, labels, registry=registry, buckets=_SECONDS)
+
+    def count_denial(self, denial: Denial, there: Container[str]) -> None:
+        """Count a denied flow; forget namespaces that are not ``there`` any more."""
+        if denial not in self._denials:
+            for known in [of for of in self._denials if of.namespace not in there]:
+                self._denials.discard(known)
+                self.denied.remove(*known)
+            self._denials.add(denial)
+        self.denied.labels(*denial).inc()
 
     def exposition(self) -> bytes:
         """Return all of them as Prometheus reads them (CONTENT_TYPE)."""
