@@ -222,6 +222,27 @@ def followed(kind: str) -> str:
     return f'ringfence_api_followed{{kind="{kind}"}}'
 
 
+def test_a_token_that_expires(stage: Stage, api_server: ControlPlane) -> None:
+    verbs = {of.plural: ["list", "watch"] for of in FOLLOWED}
+    tokens, words = api_server.directory / "tokens.csv", ("does not accept",)
+    with rights(api_server, "lister", verbs):
+        lame = agent(stage, api_server.kubeconfig("lister"))
+        lame.start()
+        lame.await_ready()
+        before = tokens.read_text()
+        restarted(api_server, before.replace(api_server.tokens["lister"], "new"))
+        await_truth(lambda: told(lame, words), "the agent is not ready", lame.said)
+        restarted(api_server, before)
+        await_truth(lame.ready, "the agent is ready again", lame.said)
+
+
+def restarted(plane: ControlPlane, tokens: str) -> None:
+    """Have the server know other tokens."""
+    plane.stop()
+    (plane.directory / "tokens.csv").write_text(tokens)
+    plane.start()
+
+
 def test_without_the_capability(stage: Stage, api_server: ControlPlane) -> None:
     weak = agent(stage, api_server.kubeconfig())
     weak.prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
@@ -266,6 +287,8 @@ def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) 
     stage.until(lambda: stage.shut(CLIENT, SERVER), "the rule is gone")
     repaired = 'ringfence_drift_total{state="repaired"}'
     stage.until(lambda: fresh.metric(repaired) > 0, "that is counted")
+    for kind in ("chains", "rules", "sets", "elements", "counters"):
+        assert fresh.metric(f'ringfence_ruleset_objects{{kind="{kind}"}}') > 0
     on_node(stage, "nft", "delete table inet ringfence")
     stage.until(lambda: stage.shut(CLIENT, SERVER), "the table is back")
     stage.allow(SERVER)

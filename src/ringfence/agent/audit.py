@@ -106,6 +106,18 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
     )
 
 
+def contents(table: Table) -> dict[str, int]:
+    """Return how many things of each kind a table holds; maps count as sets."""
+    holders = (*table.sets, *table.maps)
+    return {
+        "chains": len(table.chains),
+        "rules": sum(len(chain.rules) for chain in table.chains),
+        "sets": len(holders),
+        "elements": sum(len(of.elements) for of in holders),
+        "counters": len(table.counters),
+    }
+
+
 def _has_foreign(table: Table) -> bool:
     return bool(table.foreign) or any(
         isinstance(match_, Foreign)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.adapters.nftables import Nftables
 from ringfence.agent import journal
-from ringfence.agent.audit import audit
+from ringfence.agent.audit import audit, contents
 from ringfence.agent.bridging import Bridging
 from ringfence.agent.config import (
     Config,
@@ -294,7 +294,10 @@ class Loop:
         self._audit_at = self._next_audit()
 
     def _repair(self, node: Node, realised: Table | None) -> None:
-        findings = audit(realised, normal(node.desired.table()), node.judge())
+        desired = normal(node.desired.table())
+        for kind, count in contents(desired).items():
+            self._metrics.things.labels(kind).set(count)
+        findings = audit(realised, desired, node.judge())
         for line in () if findings.clean else findings.lines():
             journal.error("audit", found=line)
         self._metrics.drift.labels("disagreed").inc(len(findings.disagreements))

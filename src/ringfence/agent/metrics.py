@@ -66,7 +66,9 @@ class Metrics:
             "direction",
         )
         self.things = gauge(
-            "ringfence_ruleset_objects", "What the node's table holds.", "kind"
+            "ringfence_ruleset_objects",
+            "What the table held at the last audit.",
+            "kind",
         )
         self.errors = counter(
             "ringfence_sync_errors",
