@@ -222,6 +222,7 @@ def followed(kind: str) -> str:
     return f'ringfence_api_followed{{kind="{kind}"}}'
 
 
+@pytest.mark.property  # half a minute: whoever was refused asks every ten seconds
 def test_a_token_that_expires(stage: Stage, api_server: ControlPlane) -> None:
     verbs = {of.plural: ["list", "watch"] for of in FOLLOWED}
     tokens, words = api_server.directory / "tokens.csv", ("does not accept",)

@@ -126,6 +126,8 @@ def test_only_the_refused_parts_are_left_out() -> None:
         left = normal(without(wanted.now, frozenset(refused)))
         assert kernel.table(TABLE_NAME) == left
         assert left != normal(wanted.now)
+        assert left == realiser.attainable()
+        assert realiser.drift(left) == 0
         assert realiser.retry_in_s is not None
 
 

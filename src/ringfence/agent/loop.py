@@ -13,6 +13,7 @@ from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.adapters.nftables import Nftables
 from ringfence.agent import journal
 from ringfence.agent.audit import audit, contents
+from ringfence.agent.auditing import Auditing, Realised, read_kernel
 from ringfence.agent.bridging import Bridging
 from ringfence.agent.config import (
     Config,
@@ -28,15 +29,13 @@ from ringfence.agent.node import NOTHING, Node
 from ringfence.agent.plan import Touched
 from ringfence.agent.state import Intake, Key, cluster_of
 from ringfence.engine.state_events import Kind
-from ringfence.errors import KernelError, Problem
+from ringfence.errors import Problem
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.workload import Pod
 from ringfence.observe.logged import Logged
 from ringfence.observe.tracked import Tracked
 from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import TABLE_NAME
-from ringfence.ruleset.wire.normal import normal
 
 MOST_AT_ONCE = 5_000
 """Messages taken before the kernel is changed; a burst is one transaction."""
@@ -65,7 +64,7 @@ class Packets:
     logged: list[Logged]
 
 
-Message: TypeAlias = Delta | Connections | Packets | Stop
+Message: TypeAlias = Delta | Connections | Packets | Realised | Stop
 
 Inbox: TypeAlias = Queue[Any]
 """Of Message; whoever puts knows of some kinds only."""
@@ -100,7 +99,7 @@ class Loop:
         self._counts: tuple[int, dict[Direction, int]] = (0, {})
         self._node: Node | None = None
         self._refused: set[str] = set()
-        self._audit_at: float | None = None
+        self._auditing = Auditing(config.audit_interval_s, inbox.put)
         health.want(_API, "waiting for the first lists")
         health.want(_KERNEL, "nothing programmed yet")
 
@@ -146,7 +145,7 @@ class Loop:
             _HEARTBEAT_S,
             self._node.realiser.retry_in_s if self._node else None,
             self._cutter.due_in_s if self._cutter else None,
-            None if self._audit_at is None else self._audit_at - time.monotonic(),
+            self._auditing.due_in_s,
         ]
         return max(0.0, min(due for due in dues if due is not None))
 
@@ -175,6 +174,9 @@ class Loop:
                 case Packets(logged):
                     if self._node is not None:
                         self._flows.take(logged, self._node)
+                case Realised():
+                    if self._node is not None:
+                        self._audit(self._node, message)
                 case Stop():
                     pass
         return changed
@@ -211,7 +213,7 @@ class Loop:
         self._bridging.look(node.local_addresses())
         self._tell_problems()
         self._settle(node, touched)
-        self._audit_at = time.monotonic() + _FIRST_AUDIT_S
+        self._auditing.begin()
         journal.info(
             "this node follows the cluster",
             node=self._config.node,
@@ -238,8 +240,8 @@ class Loop:
             self._settle(node, NOTHING)
         if self._cutter is not None and self._cutter.due_in_s == 0:
             self._cutter.want(NOTHING)
-        if self._audit_at is not None and self._audit_at <= time.monotonic():
-            self._audit(node)
+        if self._auditing.due_in_s == 0:
+            self._auditing.list(node.realiser.generation)
 
     def _settle(self, node: Node, touched: Touched) -> None:
         """Tell how the kernel stands, and have connections looked at."""
@@ -281,20 +283,22 @@ class Loop:
             self._metrics.cut.inc(ended)
             journal.info("connections that are denied now were ended", ended=ended)
 
-    def _audit(self, node: Node) -> None:
+    def _audit(self, node: Node, realised: Realised) -> None:
         """Compare the kernel with what it should hold, and repair it."""
-        try:
-            realised = self._kernel.table(TABLE_NAME)
-        except KernelError as error:
-            node.realiser.lost(str(error))
+        generation = node.realiser.generation
+        if not self._auditing.holds(realised, generation):
+            return
+        if realised.generation != generation:
+            realised = read_kernel(generation)
+        if realised.complaint:
+            node.realiser.lost(realised.complaint)
         else:
-            self._repair(node, realised)
+            self._repair(node, realised.table)
         self._bridging.look(node.local_addresses())
         self._settle(node, NOTHING)
-        self._audit_at = self._next_audit()
 
     def _repair(self, node: Node, realised: Table | None) -> None:
-        desired = normal(node.desired.table())
+        desired = node.realiser.attainable()
         for kind, count in contents(desired).items():
             self._metrics.things.labels(kind).set(count)
         findings = audit(realised, desired, node.judge())
@@ -303,10 +307,6 @@ class Loop:
         self._metrics.drift.labels("disagreed").inc(len(findings.disagreements))
         if not findings.clean:
             node.realiser.drift(realised)
-
-    def _next_audit(self) -> float | None:
-        interval = self._config.audit_interval_s
-        return time.monotonic() + interval if interval else None
 
     def _tell_problems(self) -> None:
         """Log each object that is not understood once, and count them by kind."""

@@ -117,13 +117,16 @@ class Realiser:
 
     def drift(self, realised: Table | None) -> int:
         """Repair what the kernel's table differs in; return how much that was."""
-        kept = without(self._wanted.table(), frozenset(self._refused))
-        found = len(delta(realised, normal(kept)).operations)
+        found = len(delta(realised, self.attainable()).operations)
         if found:
             self._metrics.drift.labels("found").inc(found)
-            if self._mend():
-                self._metrics.drift.labels("repaired").inc(found)
+            self._mend()
+            self._metrics.drift.labels("repaired").inc(found * self._settled)
         return found
+
+    def attainable(self) -> Table:
+        """Return the desired table without what the kernel refuses, as listed."""
+        return normal(without(self._wanted.table(), frozenset(self._refused)))
 
     def _mend(self) -> bool:
         """Make the kernel's table the desired one, without what it refuses."""
