@@ -17,11 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from test_nftables_netlink import _worker, isolated
+from test_realise import Choosy
 
 from choices import some_enforcement
 from churn import random_events
 from ringfence.adapters.nftables import Nftables
 from ringfence.agent.audit import audit
+from ringfence.agent.degrade import expendable, names_of
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node
 from ringfence.engine.compiler import compile_cluster, selectable
@@ -62,7 +64,7 @@ class World:
     """A node, its kernel, and what ought to be there."""
 
     def __init__(self, random: Random) -> None:
-        self.kernel = Nftables()
+        self.kernel = Choosy()
         self.kernel.drop(TABLE_NAME)
         self.begin(make_world(random).cluster, ENFORCE)
 
@@ -110,6 +112,18 @@ class World:
         there, wanted = self.kernel.table(TABLE_NAME), normal(self.node.desired.table())
         found = self.node.realiser.drift(there)
         assert (found > 0) == (there != wanted)
+
+    def refuse(self, random: Random) -> None:
+        """Have the kernel refuse some parts, for as long as a few things happen."""
+        there, realiser = self.listing(), self.node.realiser
+        names = [name for name in sorted(names_of(there)) if expendable(there, name)]
+        self.kernel.refuses = frozenset(random.sample(names, min(2, len(names))))
+        for _ in range(3):
+            self.happen(random)
+            assert not realiser.complaint
+            assert self.listing() == realiser.attainable()
+        self.kernel.refuses = frozenset()
+        assert realiser.retry_in_s is None or realiser.retry()
 
     def migrate(self, _: Random) -> None:
         """Start anew on what another version left."""
@@ -171,6 +185,11 @@ class Life(RuleBasedStateMachine):
         self.world.check()
 
     @rule(random=randoms())
+    def the_kernel_refuses(self, random: Random) -> None:
+        self.world.refuse(random)
+        self.world.check()
+
+    @rule(random=randoms())
     def the_agent_is_upgraded(self, random: Random) -> None:
         self.world.migrate(random)
         self.world.check()
@@ -184,7 +203,10 @@ def live(seed: int) -> None:
     """Live one fixed life."""
     random = seeded(seed)
     world = World(random)
-    steps = (world.happen, world.happen, world.restart, world.meddle, world.migrate)
+    steps = (
+        *(world.happen, world.happen, world.restart),
+        *(world.meddle, world.refuse, world.migrate),
+    )
     for _ in range(STEPS):
         random.choice(steps)(random)
         world.check()
