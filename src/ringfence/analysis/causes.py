@@ -177,11 +177,16 @@ class Inquiry:
 
 
 def _may_be(target: Target | None, here: Side, other: Joint) -> bool:
-    """Whether a peer may mean an end: what an ipBlock holds hangs on addresses."""
+    """Whether a peer may mean an end: what an ipBlock holds hangs on addresses.
+
+    Peers of a direction that no policy lists mean nobody.
+    """
     if not isinstance(target, PeerSelector):
         return True
-    members = here.compiled.members[target]
-    return any(pod in members.certain or pod in members.possible for pod in other.pods)
+    members = here.compiled.members.get(target)
+    return members is not None and any(
+        pod in members.certain or pod in members.possible for pod in other.pods
+    )
 
 
 def _may_serve(term: Term, conns: ConnSet) -> bool:

@@ -8,6 +8,7 @@ from ringfence.analysis.causes import How
 from ringfence.analysis.difference import Change, Difference, Kind, difference
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
+from ringfence.model.flow import Direction
 from ringfence.model.netpol import Peer
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import METADATA_NAME, ContainerPort, Namespace, Owner, Pod
@@ -169,6 +170,19 @@ def test_what_may_pass_no_longer_is_told_by_the_line_that_went() -> None:
     assert line.match is not None
     assert (line.how, line.match.peer) == (How.REMOVED, 0)
     assert {each.match and each.match.peer for each in more} <= {0}
+
+
+def test_rules_of_a_direction_that_is_not_listed_are_no_cause() -> None:
+    unplaced = pod("unplaced", "app=web")
+    idle = replace(
+        ingress("db", "app=db", rule([peer("app=web")])),
+        policy_types=frozenset({Direction.EGRESS}),
+    )
+    other = ingress("late", "app=db", rule([block("10.0.0.0/8")]))
+    result = found(cluster(unplaced, DB, DENY), cluster(unplaced, DB, idle, other))
+    changes = [c for c in result.changes if c.step.now is Outcome.UNDECIDED]
+    by = {line.policy.name for change in changes for line in change.causes.by}
+    assert by == {"late"}
 
 
 def test_an_edit_of_named_ports_is_told_by_the_pods_ports() -> None:
