@@ -150,8 +150,12 @@ def _spec(number: int, size: Size) -> Manifest:
 
 
 def _cutting(number: int, size: Size) -> Manifest:
-    """Return a policy with a block that pods are cut from, no other policy's pods."""
-    share = range(number, size.pods, size.policies)
+    """Return a policy with a block that pods are cut from, no other policy's pods.
+
+    They are of different namespaces or workloads: those alike would stay alike.
+    """
+    starts = range(0, size.pods, size.policies)
+    share = [start + (number + at) % size.policies for at, start in enumerate(starts)]
     holes = [f"{FIRST_POD + pod}/32" for pod in share]
     within = number // size.namespaces
     block = {"cidr": PODS, "except": holes}

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress, IPNetwork
+from ringfence.model.netpol import IPBlock
 
 
 def policy_blocks(cluster: Cluster) -> Iterator[IPNetwork]:
     """Yield every cidr and except that some policy names."""
+    for block in _ip_blocks(cluster):
+        yield block.cidr
+        yield from block.except_
+
+
+def numbered_blocks(cluster: Cluster) -> dict[IPNetwork, int]:
+    """Return every cidr and except that some policy names, with a number.
+
+    Holes of just the same ipBlocks share one: addresses in either are alike.
+    """
+    cidrs: set[IPNetwork] = set()
+    holes: dict[IPNetwork, list[int]] = defaultdict(list)
+    for number, block in enumerate(_ip_blocks(cluster)):
+        cidrs.add(block.cidr)
+        for hole in block.except_:
+            holes[hole].append(number)
+    numbered = {cidr: number for number, cidr in enumerate(cidrs)}
+    shared: dict[tuple[int, ...], int] = {}
+    for hole, cut_from in holes.items():
+        if hole not in cidrs:
+            fresh = len(cidrs) + len(shared)
+            numbered[hole] = shared.setdefault(tuple(cut_from), fresh)
+    return numbered
+
+
+def _ip_blocks(cluster: Cluster) -> Iterator[IPBlock]:
     for policy in cluster.policies.values():
         for rule in (*policy.ingress, *policy.egress):
             for peer in rule.peers or ():
                 if peer.ip_block is not None:
-                    yield peer.ip_block.cidr
-                    yield from peer.ip_block.except_
+                    yield peer.ip_block
 
 
 def representatives(cluster: Cluster, network: IPNetwork) -> list[IPAddress]:

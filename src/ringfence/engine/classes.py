@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from ringfence.engine.atoms import Ports
-from ringfence.engine.blocks import policy_blocks
+from ringfence.engine.blocks import numbered_blocks
 from ringfence.engine.compiled import Compiled
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress, IPNetwork
@@ -30,15 +30,17 @@ class Outside:
     address: IPAddress
 
 
-def pod_classes(compiled: Compiled) -> tuple[tuple[ObjectKey, ...], ...]:
+def pod_classes(
+    compiled: Compiled, cuts: Cuts | None = None
+) -> tuple[tuple[ObjectKey, ...], ...]:
     """Return the classes of live pods, each sorted, in order of their first pods.
 
     Exact: two pods of a class have the same verdict with any third end, and any
-    two different pods of a class the same verdict with one another.
+    two different pods of a class the same verdict with one another. ``cuts`` are
+    those of the cluster, for callers that have them.
     """
     cluster = compiled.cluster
-    blocks = set(policy_blocks(cluster))
-    stretches = {family: _stretches(family, blocks) for family in WIDTH}
+    stretches = address_cuts(cluster) if cuts is None else cuts
     live = [pod for pod in cluster.pods.values() if not pod.finished]
     nodes_matter = any(pod.host_network for pod in live)
     labels: _Numbers[Labels] = _Numbers(lambda labels: frozenset(labels.items()))
@@ -98,26 +100,35 @@ class _Stretches(NamedTuple):
         return self.under[bisect_right(self.starts, int(address)) - 1]
 
 
-def _stretches(family: int, blocks: Iterable[IPNetwork]) -> _Stretches:
-    edges: dict[int, list[tuple[int, bool]]] = defaultdict(list)
-    for index, block in enumerate(blocks):
+Cuts: TypeAlias = Mapping[int, _Stretches]
+"""For each IP version how the policies' blocks cut its addresses."""
+
+
+def address_cuts(cluster: Cluster) -> Cuts:
+    """Return how the blocks of a cluster's policies cut all addresses."""
+    blocks = numbered_blocks(cluster)
+    return {family: _stretches(family, blocks) for family in WIDTH}
+
+
+def _stretches(family: int, blocks: Mapping[IPNetwork, int]) -> _Stretches:
+    edges: dict[int, list[tuple[IPNetwork, bool]]] = defaultdict(list)
+    for block in blocks:
         if block.version == family:
             low, high = _ends(block)
-            edges[low].append((index, True))
-            edges[high + 1].append((index, False))
-    inside: set[int] = set()
+            edges[low].append((block, True))
+            edges[high + 1].append((block, False))
+    inside: set[IPNetwork] = set()
     starts = sorted({0, *edges} - {1 << WIDTH[family]})
     under: list[Covering] = []
     for start in starts:
-        for index, enters in edges.get(start, ()):
-            (inside.add if enters else inside.discard)(index)
-        under.append(frozenset({(family, frozenset(inside))}))
+        for block, enters in edges.get(start, ()):
+            (inside.add if enters else inside.discard)(block)
+        numbers = frozenset([blocks[block] for block in inside])
+        under.append(frozenset({(family, numbers)}))
     return _Stretches(starts, under)
 
 
-def _address_identity(
-    cluster: Cluster, pod: Pod, stretches: Mapping[int, _Stretches]
-) -> Covering:
+def _address_identity(cluster: Cluster, pod: Pod, stretches: Cuts) -> Covering:
     """Return the blocks that each of a pod's addresses lies in."""
     addresses = pod.addresses
     if pod.host_network and not addresses:
@@ -128,15 +139,18 @@ def _address_identity(
     return frozenset().union(*(stretches[a.version].find(a) for a in addresses))
 
 
-def outside_classes(compiled: Compiled) -> tuple[Outside, ...]:
+def outside_classes(
+    compiled: Compiled, cuts: Cuts | None = None
+) -> tuple[Outside, ...]:
     """Return the outside world, split where blocks of the policies split it.
 
-    Only IP versions that the cluster can have; sorted by first network.
+    Only IP versions that the cluster can have; sorted by first network. ``cuts``
+    are those of the cluster, for callers that have them.
     """
     found: list[Outside] = []
-    blocks = set(policy_blocks(compiled.cluster))
+    stretches = address_cuts(compiled.cluster) if cuts is None else cuts
     for family in compiled.families:
-        starts, under = _stretches(family, blocks)
+        starts, under = stretches[family]
         parts: dict[Covering, list[tuple[int, int]]] = defaultdict(list)
         ends = [*(start - 1 for start in starts[1:]), (1 << WIDTH[family]) - 1]
         for low, high, covering in zip(starts, ends, under, strict=True):

@@ -9,7 +9,12 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.atoms import port_atoms_of
-from ringfence.engine.classes import Outside, outside_classes, pod_classes
+from ringfence.engine.classes import (
+    Outside,
+    address_cuts,
+    outside_classes,
+    pod_classes,
+)
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import exemption
 from ringfence.engine.masks import chosen, mask_of
@@ -52,8 +57,9 @@ class Reachability:
     """
 
     def __init__(self, compiled: Compiled) -> None:
-        classes = [EndClass(pods) for pods in pod_classes(compiled)]
-        classes += [EndClass((), part) for part in outside_classes(compiled)]
+        cuts = address_cuts(compiled.cluster)
+        classes = [EndClass(pods) for pods in pod_classes(compiled, cuts)]
+        classes += [EndClass((), part) for part in outside_classes(compiled, cuts)]
         self._compiled = compiled
         sightings = [sighting(compiled, _end(one)) for one in classes]
         stations = list(map(self._stations_of, sightings))
