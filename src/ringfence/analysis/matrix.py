@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import chain
 from typing import NamedTuple
 
+from ringfence.analysis.columns import Columns
 from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.masks import chosen, mask_of
+from ringfence.engine.masks import mask_of
 from ringfence.engine.reachability import NOTHING, Conns, Reachability
 from ringfence.engine.reference import KIND_WORDS
 from ringfence.model.flow import Direction, IPNetwork
@@ -86,15 +86,16 @@ class Matrix:
         groups += _outside_groups(self._reachability)
         self.endpoints = tuple(endpoint for endpoint, _ in groups)
         self._members = [members for _, members in groups]
-        self._columns: list[list[int]] = [[] for _ in self._reachability.classes]
-        for column, members in enumerate(self._members):
-            for member in members:
-                self._columns[member.number].append(column)
-        self._first = [columns[0] if columns else -1 for columns in self._columns]
-        width = len(self._columns)
-        sizes = list(enumerate(map(len, self._columns)))
-        self._with_one = mask_of((number for number, of in sizes if of == 1), width)
-        self._with_more = mask_of((number for number, of in sizes if of > 1), width)
+        classes = self._reachability.classes
+        self._columns = Columns(
+            [[member.number for member in members] for members in self._members],
+            len(classes),
+            [
+                [n for n, one in enumerate(classes) if bool(one.pods) is is_pod]
+                for is_pod in (True, False)
+            ],
+        )
+        self._everyone = (1 << len(classes)) - 1
         self._kept: dict[int, list[Stretch]] = {}
 
     @property
@@ -107,18 +108,20 @@ class Matrix:
         if self.by in {By.POD, By.CLASS}:
             return self._class_row(row)
         others, own = self._met_by(row)
+        itself = 1 << row
         met = {
-            conns: set(self._columns_of(targets)) - {row}
+            conns: self._columns.met(targets) & ~itself
             for conns, targets in others.items()
             if targets
         }
         for conns in (conns for conns, targets in own.items() if targets):
-            met[conns] = met.get(conns, set()) | {row}
-        cells: dict[Cell, list[int]] = defaultdict(list)
+            met[conns] = met.get(conns, 0) | itself
+        cells: dict[Cell, int] = defaultdict(int)
         for pairs, columns in _together(met):
             if any(possible for _, possible in pairs):
-                cells[self._union(pairs)].extend(columns)
-        return [Stretch(cell, columns) for cell, columns in cells.items()]
+                cells[self._union(pairs)] |= columns
+        listed = self._columns.listed
+        return [Stretch(cell, listed(columns)) for cell, columns in cells.items()]
 
     def _met_by(self, row: int) -> tuple[dict[Conns, int], dict[Conns, int]]:
         """Return which classes some end of an endpoint meets with which connections.
@@ -126,19 +129,20 @@ class Matrix:
         First all classes, then, without the way of a pod to itself, its own.
         """
         members = self._members[row]
-        full = (1 << len(self._columns)) - 1
-        mine = mask_of((member.number for member in members), len(self._columns))
+        mine = mask_of(
+            (member.number for member in members), len(self._reachability.classes)
+        )
         others: dict[Conns, int] = defaultdict(int)
         own: dict[Conns, int] = defaultdict(int)
         for member in members:
-            itself = 1 << member.number if member.size == 1 else 0
-            rest = full
+            fellows = mine ^ (1 << member.number) if member.size == 1 else mine
+            reached = 0
             for conns, targets in self._reachability.masks(member.number).items():
                 others[conns] |= targets
-                own[conns] |= targets & mine & ~itself
-                rest &= ~targets
-            others[NOTHING] |= rest
-            own[NOTHING] |= rest & mine & ~itself
+                own[conns] |= targets & fellows
+                reached |= targets
+            others[NOTHING] |= self._everyone & ~reached
+            own[NOTHING] |= fellows & ~reached
         return others, own
 
     def cells(self) -> Iterator[tuple[int, int, Cell]]:
@@ -168,7 +172,7 @@ class Matrix:
         if found is None:
             found = [
                 Stretch(
-                    Cell(*self._reachability.reach(conns)), self._columns_of(targets)
+                    Cell(*self._reachability.reach(conns)), self._columns.of(targets)
                 )
                 for conns, targets in self._reachability.masks(number).items()
             ]
@@ -176,13 +180,6 @@ class Matrix:
                 self._kept.clear()
             self._kept[number] = found
         return found
-
-    def _columns_of(self, classes: int) -> list[int]:
-        """Return the columns of some classes (a mask); millions, so all in C."""
-        columns = list(chosen(self._first, classes & self._with_one))
-        more = chosen(self._columns, classes & self._with_more)
-        columns.extend(chain.from_iterable(more))
-        return columns
 
     def _union(self, pairs: tuple[Conns, ...]) -> Cell:
         certain = possible = 0
@@ -200,17 +197,15 @@ def _without(columns: list[int], column: int) -> list[int]:
     return columns[:at] + columns[at + 1 :]
 
 
-def _together(
-    met: Mapping[Conns, set[int]],
-) -> Iterable[tuple[tuple[Conns, ...], set[int]]]:
-    """Return columns by all the connections that they are met with."""
-    found: dict[tuple[Conns, ...], set[int]] = {}
+def _together(met: Mapping[Conns, int]) -> Iterable[tuple[tuple[Conns, ...], int]]:
+    """Return columns (masks) by all the connections that they are met with."""
+    found: dict[tuple[Conns, ...], int] = {}
     for conns, columns in met.items():
-        parted: dict[tuple[Conns, ...], set[int]] = {}
+        parted: dict[tuple[Conns, ...], int] = {}
         fresh = columns
         for others, known in found.items():
-            fresh = fresh - known
-            parted[others] = known - columns
+            fresh &= ~known
+            parted[others] = known & ~columns
             parted[(*others, conns)] = known & columns
         parted[(conns,)] = fresh
         found = {pairs: some for pairs, some in parted.items() if some}
