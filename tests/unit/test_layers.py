@@ -25,6 +25,7 @@ PURE = (
     "agent/audit.py",
     "agent/cut.py",
     "agent/degrade.py",
+    "agent/differences.py",
     "agent/plan.py",
     "agent/state.py",
     "lab/addressing.py",

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ringfence.agent.cut import PROTOCOLS, Judge, Question
+from ringfence.agent.differences import differences
 from ringfence.ruleset.delta import delta
 from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final, Foreign, Table
@@ -20,6 +21,9 @@ from ringfence.ruleset.transaction import Operation
 
 SAMPLE = 1_000
 """First packets that an audit judges twice."""
+
+SHOWN = 10
+"""Disagreements that are told one by one."""
 
 PROBED = ((6, 80), (6, 443), (6, 8080), (17, 53), (132, 9999), (1, None))
 """Protocol numbers and ports that are asked about."""
@@ -64,10 +68,9 @@ class Findings:
         if self.missing:
             yield "table inet ringfence is not there: nothing is enforced"
             return
-        for operation in self.differences:
-            yield f"differs: would be mended by {operation}"
-        for disagreement in self.disagreements:
-            yield f"disagrees: {disagreement}"
+        yield from differences(self.differences)
+        for disagreement in self.disagreements[:SHOWN]:
+            yield str(disagreement)
         if self.clean:
             yield "the kernel holds the desired table"
         yield f"{self.judged} flows judged twice, {len(self.disagreements)} differ"
@@ -78,7 +81,7 @@ class Findings:
             "schema": "ringfence/audit/v1",
             "clean": self.clean,
             "missing": self.missing,
-            "differences": [str(operation) for operation in self.differences],
+            "differences": list(differences(self.differences)),
             "disagreements": [str(each) for each in self.disagreements],
             "judged": self.judged,
         }
@@ -88,7 +91,7 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
     """Compare the kernel's table with the desired one, and both with the engine."""
     if realised is None:
         return Findings(missing=True, differences=(), disagreements=(), judged=0)
-    differences = delta(realised, desired).operations
+    mending = delta(realised, desired).operations
     # What nobody can read, nobody can walk packets through.
     sample = [] if _has_foreign(realised) else list(questions(judge))
     machine = Machine(realised)
@@ -100,7 +103,7 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
     ]
     return Findings(
         missing=False,
-        differences=differences,
+        differences=mending,
         disagreements=tuple(disagreements),
         judged=len(sample),
     )

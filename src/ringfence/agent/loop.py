@@ -41,7 +41,6 @@ MOST_AT_ONCE = 5_000
 """Messages taken before the kernel is changed; a burst is one transaction."""
 
 _HEARTBEAT_S = 5.0
-_FIRST_AUDIT_S = 2.0  # when what came while the first lists did is done
 _API, _KERNEL, _NODE = "api", "kernel", "node"
 
 
@@ -157,29 +156,39 @@ class Loop:
                 case Changed(kind, key, stored):
                     self._intake.change(kind, key, stored)
                     changed.append(message)
-                case Listed(kind, objects):
-                    cluster = self._node.state.cluster if self._node else Cluster()
-                    self._intake.relist(kind, objects, cluster)
-                    journal.info("listed", kind=kind, objects=len(objects))
-                    if kind not in self._refused:
-                        self._api(kind, "")
-                case Down(kind, reason, refused):
-                    self._refused |= {kind} if refused else set()
-                    self._api(kind, reason)
-                case Up(kind):
-                    self._refused.discard(kind)
-                    self._api(kind, "")
-                case Connections(entries):
-                    self._judge(entries)
-                case Packets(logged):
-                    if self._node is not None:
-                        self._flows.take(logged, self._node)
-                case Realised():
-                    if self._node is not None:
-                        self._audit(self._node, message)
-                case Stop():
-                    pass
+                case Listed() | Down() | Up():
+                    self._note(message)
+                case Connections() | Packets() | Realised() if self._node is not None:
+                    self._hear(message, self._node)
+                case _:
+                    pass  # of a kernel that nothing was programmed into yet
         return changed
+
+    def _note(self, message: Listed | Down | Up) -> None:
+        """Take in how a kind is followed, and its lists."""
+        match message:
+            case Listed(kind, objects):
+                cluster = self._node.state.cluster if self._node else Cluster()
+                self._intake.relist(kind, objects, cluster)
+                journal.info("listed", kind=kind, objects=len(objects))
+                if kind not in self._refused:
+                    self._api(kind, "")
+            case Down(kind, reason, refused):
+                self._refused |= {kind} if refused else set()
+                self._api(kind, reason)
+            case Up(kind):
+                self._refused.discard(kind)
+                self._api(kind, "")
+
+    def _hear(self, message: Connections | Packets | Realised, node: Node) -> None:
+        """Take in what the kernel tells."""
+        match message:
+            case Connections(entries):
+                self._judge(entries, node)
+            case Packets(logged):
+                self._flows.take(logged, node)
+            case Realised():
+                self._audit(node, message)
 
     def _api(self, kind: str, reason: str) -> None:
         """Note whether a kind is followed.
@@ -275,10 +284,10 @@ class Loop:
             if isinstance(value, Pod) and value.key in node.local and value.addresses:
                 self._metrics.pod_lag.observe(lag)
 
-    def _judge(self, entries: list[Tracked]) -> None:
-        if self._cutter is None or self._node is None:
+    def _judge(self, entries: list[Tracked], node: Node) -> None:
+        if self._cutter is None:
             return
-        ended = self._cutter.cut(entries, self._node.judge())
+        ended = self._cutter.cut(entries, node.judge())
         if ended:
             self._metrics.cut.inc(ended)
             journal.info("connections that are denied now were ended", ended=ended)

@@ -86,10 +86,10 @@ def _set_block(nft_set: NftSet) -> Iterator[str]:
     yield "  type " + " . ".join(part.value for part in nft_set.key)
     if isinstance(nft_set, IntervalSet):
         yield "  flags interval"
-        elements = [_box(nft_set.key, box) for box in nft_set.elements]
+        elements = [element_text(nft_set.key, box) for box in nft_set.elements]
     else:
         rows = sorted(nft_set.elements)
-        elements = [_row(nft_set.key, row) for row in rows]
+        elements = [element_text(nft_set.key, row) for row in rows]
     yield from _comment(nft_set.comment)
     yield from _elements(elements)
     yield "}"
@@ -131,12 +131,15 @@ def _elements(elements: Iterable[str]) -> Iterator[str]:
         yield "  }"
 
 
-def _row(key: tuple[Datatype, ...], row: Row) -> str:
-    return " . ".join(map(_value, key, row))
+def element_text(key: tuple[Datatype, ...], element: Row | Box) -> str:
+    """Return one element of a set as nft reads it."""
+    return " . ".join(map(_part, key, element))
 
 
-def _box(key: tuple[Datatype, ...], box: Box) -> str:
-    return " . ".join(map(_interval, key, box))
+def _part(datatype: Datatype, value: int | Interval) -> str:
+    if isinstance(value, int):
+        return _value(datatype, value)
+    return _interval(datatype, value)
 
 
 def _value(datatype: Datatype, number: int) -> str:
@@ -144,9 +147,9 @@ def _value(datatype: Datatype, number: int) -> str:
         case Datatype.IPV4 | Datatype.IPV6:
             return str(address(number, VERSIONS[datatype]))
         case Datatype.PROTOCOL:
-            return PROTOCOL_WORDS[number]
+            return PROTOCOL_WORDS.get(number, str(number))
         case Datatype.ICMPV6:
-            return ICMPV6_WORDS[number]
+            return ICMPV6_WORDS.get(number, str(number))
         case Datatype.PORT:
             return str(number)
 
