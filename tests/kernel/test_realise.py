@@ -6,6 +6,7 @@ import ctypes
 import errno
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -50,9 +51,11 @@ class Choosy(Nftables):
     """A kernel that will not take some sets, and rules that match in some chains.
 
     The refusal is the kernel's own: it is sent one that it cannot take instead.
+    ``code`` is what it gives for a reason, where not its own.
     """
 
     refuses: frozenset[str] = frozenset()
+    code = 0
 
     def commit(self, transaction: Transaction) -> None:
         sent = tuple(map(self._choose, transaction.operations))
@@ -62,7 +65,8 @@ class Choosy(Nftables):
             if refusal.index is None:
                 raise
             at = refusal.index, transaction.operations[refusal.index]
-            raise Refused(at, refusal.errno, refusal.words) from refusal
+            code = self.code or refusal.errno
+            raise Refused(at, code, refusal.words) from refusal
 
     def _choose(self, operation: Operation) -> Operation:
         matter = isinstance(operation, AddSet | AddElements)
@@ -174,6 +178,32 @@ def test_what_happens_meanwhile_is_applied_and_puts_no_retry_off() -> None:
         assert (realiser.retry_in_s or 0) <= wait_s
         assert realiser.realise(wanted.become(other))
         assert realiser.trouble == ()
+
+
+@isolated
+def test_no_part_is_blamed_for_want_of_memory() -> None:
+    wanted = Wanted()
+    with choosy(allowing(wanted.now)) as kernel:
+        kernel.code = errno.ENOMEM
+        realiser = made(kernel, wanted)
+        assert not realiser.take_over()
+        assert realiser.trouble == ()
+        assert "Cannot allocate memory" in realiser.complaint
+        assert kernel.table(TABLE_NAME) is None
+
+
+@isolated
+def test_a_kernel_that_fails_as_a_whole_is_left_alone_until_a_retry_is_due() -> None:
+    wanted = Wanted()
+    with Nftables() as kernel:
+        realiser = made(kernel, wanted)
+        with powerless():
+            assert not realiser.take_over()
+        assert not realiser.realise(wanted.become(table_of(OTHER)))
+        assert kernel.table(TABLE_NAME) is None
+        time.sleep(realiser.retry_in_s or 0)
+        assert realiser.realise(wanted.become(table_of(RICH)))
+        assert kernel.table(TABLE_NAME) == normal(wanted.now)
 
 
 @isolated
