@@ -9,6 +9,8 @@ from ringfence.manifest.yamltext import MOST_NESTED, TOO_DEEP, Found, Refused
 
 _CONTAINERS = frozenset({dict, list})
 _SPACES = " \t\r\n"
+_AT_ONCE = 256
+"""How many maps and lists are looked into together: what they hold stays in a cache."""
 
 
 def json_documents(text: str) -> list[Found] | None:
@@ -75,8 +77,16 @@ def _keys(root: object) -> int:
     Raises Refused where lists and maps stand too deep in each other.
     """
     keys = 0
-    level: list[Any] = [root] if type(root) in _CONTAINERS else []
-    for _ in range(MOST_NESTED):
+    levels: list[tuple[int, list[Any]]]
+    levels = [(0, [root])] if type(root) in _CONTAINERS else []
+    while levels:
+        depth, level = levels.pop()
+        if len(level) > _AT_ONCE:
+            starts = range(0, len(level), _AT_ONCE)
+            levels += [(depth, level[at : at + _AT_ONCE]) for at in starts]
+            continue
+        if depth == MOST_NESTED:
+            raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
         entries = sum([len(each) for each in level if type(each) is list])
         keys += sum(map(len, level)) - entries
         # Exact types, one loop a level: this looks at every value of the text.
@@ -86,6 +96,6 @@ def _keys(root: object) -> int:
             for inner in (each.values() if type(each) is dict else each)
             if type(inner) in _CONTAINERS
         ]
-        if not level:
-            return keys
-    raise Refused((0, 0), TOO_DEEP, "exceeded max depth")
+        if level:
+            levels.append((depth + 1, level))
+    return keys
