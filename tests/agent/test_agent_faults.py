@@ -18,8 +18,10 @@ from agent.cluster import node_object
 from agent.nodes import node
 from agent.stage import CLIENT, PLACES, SERVER, Stage, staged
 from controlplane.servers import ControlPlane
+from ringfence.adapters.nflog import Nflog
 from ringfence.adapters.reflector import FOLLOWED
 from ringfence.lab.plan import Cni
+from ringfence.ruleset.policychain import LOG_GROUP
 
 pytestmark = [pytest.mark.kernel, pytest.mark.controlplane]
 
@@ -295,6 +297,47 @@ def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) 
     stage.allow(SERVER)
 
 
+def test_verify_tells_a_difference_from_none_and_from_no_way_to_tell(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    stage.deny(SERVER)
+    fresh = agent(stage, api_server.kubeconfig())
+    fresh.start()
+    fresh.await_ready()
+    fresh.terminate()
+
+    def verify(user: str = "admin") -> tuple[int, str]:
+        config = api_server.kubeconfig(user)
+        return fresh.command("verify", "--kubeconfig", str(config), "--node", NAME)
+
+    code, said = verify()
+    assert (code, said.splitlines()[0]) == (0, "the kernel holds the desired table")
+    on_node(stage, "nft", "insert rule inet ringfence ingress accept")
+    before = on_node(stage, "nft", "list", "ruleset")
+    code, said = verify()
+    assert code == 1
+    assert "chain ingress has other rules" in said
+    assert on_node(stage, "nft", "list", "ruleset") == before
+    on_node(stage, "nft", "delete table inet ringfence")
+    assert verify() == (1, "table inet ringfence is not there: nothing is enforced\n")
+    assert verify("nobody")[0] == 2
+    for resource in FOLLOWED:
+        assert f'lacks the verb "list" on {resource.qualified}' in fresh.said()
+    stage.allow(SERVER)
+
+
+def test_status_tells_what_is_waited_for(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    lame = agent(stage, api_server.kubeconfig("nobody"))
+    with unready(lame, "lacks"):
+        code, said = lame.command("status")
+        assert code == 1
+        assert 'waiting for api Pod: live:nobody: user "nobody" lacks the verb' in said
+    assert lame.command("status")[0] == 2
+    assert "no agent answers" in lame.said()
+
+
 def test_a_second_agent_on_the_node(stage: Stage, api_server: ControlPlane) -> None:
     first = agent(stage, api_server.kubeconfig())
     first.start()
@@ -315,6 +358,17 @@ def test_an_address_that_is_taken(stage: Stage, api_server: ControlPlane) -> Non
     assert (
         "127.0.0.1:9477: --listen: cannot listen there: Address already in use" in said
     )
+
+
+def test_denials_that_another_program_reads(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    with ExitStack() as held:
+        with stage.nodes.inside(node(NAME)):
+            held.enter_context(Nflog([LOG_GROUP]))
+        said = ended(agent(stage, api_server.kubeconfig()))
+    assert f"cannot read nflog group {LOG_GROUP}" in said
+    assert "no other program may read it" in said
 
 
 def test_a_flow_log_that_cannot_be_written(
