@@ -144,6 +144,20 @@ def test_a_server_that_does_not_answer(
         pass
 
 
+def test_a_server_that_goes_away_leaves_the_agent_ready(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    fresh = agent(stage, api_server.kubeconfig())
+    fresh.start()
+    fresh.await_ready()
+    kinds = [followed(of.kind) for of in FOLLOWED]
+    assert all(map(fresh.metric, kinds))
+    with stage.cut_off():
+        stage.until(lambda: not any(map(fresh.metric, kinds)), "all are lost")
+        assert fresh.ready()
+    stage.until(lambda: all(map(fresh.metric, kinds)), "all are followed again")
+
+
 def test_a_token_that_is_not_accepted(
     stage: Stage, config: Any, tmp_path: Path
 ) -> None:
