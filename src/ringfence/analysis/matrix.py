@@ -20,7 +20,7 @@ from ringfence.model.workload import Owner, Pod
 from ringfence.sets.conns import ConnSet
 
 MOST_KEPT = 500_000
-"""How many columns of rows are kept for the next row of the same class."""
+"""How many columns are kept for the next rows that reach just the same classes."""
 
 
 class By(Enum):
@@ -96,7 +96,8 @@ class Matrix:
             ],
         )
         self._everyone = (1 << len(classes)) - 1
-        self._kept: dict[int, list[Stretch]] = {}
+        self._kept: dict[int, list[int]] = {}
+        self._room = MOST_KEPT
 
     @property
     def decided(self) -> bool:
@@ -167,18 +168,22 @@ class Matrix:
         ]
 
     def _stretches_of(self, number: int) -> list[Stretch]:
-        """Return what a class reaches, itself too; pods of one class come together."""
-        found = self._kept.get(number)
+        """Return what a class reaches, itself too."""
+        return [
+            Stretch(Cell(*self._reachability.reach(conns)), self._columns_of(targets))
+            for conns, targets in self._reachability.masks(number).items()
+        ]
+
+    def _columns_of(self, classes: int) -> list[int]:
+        """Return the columns of some classes (a mask): many rows reach the same."""
+        found = self._kept.get(classes)
         if found is None:
-            found = [
-                Stretch(
-                    Cell(*self._reachability.reach(conns)), self._columns.of(targets)
-                )
-                for conns, targets in self._reachability.masks(number).items()
-            ]
-            if len(self.endpoints) * len(self._kept) > MOST_KEPT:
+            found = self._columns.of(classes)
+            self._room -= len(found)
+            if self._room < 0:
                 self._kept.clear()
-            self._kept[number] = found
+                self._room = MOST_KEPT - len(found)
+            self._kept[classes] = found
         return found
 
     def _union(self, pairs: tuple[Conns, ...]) -> Cell:
