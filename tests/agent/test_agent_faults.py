@@ -374,15 +374,28 @@ def test_an_address_that_is_taken(stage: Stage, api_server: ControlPlane) -> Non
     )
 
 
-def test_denials_that_another_program_reads(
-    stage: Stage, api_server: ControlPlane
+def test_policies_are_enforced_while_another_program_reads_the_denials(
+    stage: Stage, api_server: ControlPlane, tmp_path: Path
 ) -> None:
+    stage.deny(SERVER)
+    path = tmp_path / "flows"
+    settings = ("--audit-interval", "1s", "--flow-log", str(path))
+    fresh = agent(stage, api_server.kubeconfig(), *settings)
     with ExitStack() as held:
         with stage.nodes.inside(node(NAME)):
             held.enter_context(Nflog([LOG_GROUP]))
-        said = ended(agent(stage, api_server.kubeconfig()))
-    assert f"cannot read nflog group {LOG_GROUP}" in said
-    assert "no other program may read it" in said
+        fresh.start()
+        fresh.await_ready()
+        assert stage.shut(CLIENT, SERVER)
+        assert "denied flows are not told" in fresh.said()
+        assert f"cannot read nflog group {LOG_GROUP}" in fresh.said()
+
+    def is_told() -> bool:
+        stage.shut(CLIENT, SERVER)
+        return "shop" in path.read_text()
+
+    await_truth(is_told, "denials are told again", fresh.said)
+    stage.allow(SERVER)
 
 
 def test_a_flow_log_that_cannot_be_written(

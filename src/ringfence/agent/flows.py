@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Container, Iterable
 
+from ringfence.agent import journal
 from ringfence.agent.config import Config
 from ringfence.agent.flowlog import FlowLog
 from ringfence.agent.flowtap import FlowTap
 from ringfence.agent.metrics import Denial, Metrics
 from ringfence.agent.node import Node
+from ringfence.errors import KernelError
 from ringfence.model.flow import IPAddress
 from ringfence.observe.attribute import Attribution
 from ringfence.observe.hubble import LOST_IN_KERNEL, line, lost_line
@@ -30,7 +32,7 @@ class Flows:
         metrics: Metrics,
         apiserver: Collection[IPAddress],
     ) -> None:
-        """Subscribe and open the sinks. Raises KernelError where that is refused.
+        """Open the sinks, and subscribe. Raises KernelError where one cannot be opened.
 
         ``apiserver`` are the addresses that records call kube-apiserver.
         """
@@ -38,13 +40,25 @@ class Flows:
         self._name = config.node
         self._metrics = metrics
         self._log = FlowLog(config.flow_log, config.flow_socket, config.node)
-        self._tap = FlowTap(deliver)
+        self._deliver = deliver
+        self._tap: FlowTap | None = None
         self._attribution: Attribution | None = None
         self._lost: dict[str, int] = {}
+        self.subscribe()
+
+    def subscribe(self) -> None:
+        """Subscribe if that is not done: policies are enforced without a log, too."""
+        if self._tap is not None:
+            return
+        try:
+            self._tap = FlowTap(self._deliver)
+        except KernelError as error:
+            journal.error("denied flows are not told", why=str(error))
 
     def close(self) -> None:
         """End the subscription and close the sinks."""
-        self._tap.close()
+        if self._tap is not None:
+            self._tap.close()
         self._log.close()
 
     def forget(self) -> None:
@@ -78,11 +92,12 @@ class Flows:
         self._metrics.count_denial(denial, there)
 
     def _count_lost(self) -> None:
-        for where, lost in (self._tap.lost | self._log.lost).items():
+        before = self._tap.lost if self._tap is not None else {}
+        for where, lost in (before | self._log.lost).items():
             more = lost - self._lost.get(where, 0)
             self._metrics.lost.labels(where).inc(more)
             self._lost[where] = lost
-            if more and where in self._tap.lost:
+            if more and where in before:
                 now = time.time_ns()
                 told = lost_line(more, LOST_IN_KERNEL, self._name, now)
                 self._log.write([told])

@@ -304,6 +304,7 @@ class Loop:
         else:
             self._repair(node, realised.table)
         self._bridging.look(node.local_addresses())
+        self._flows.subscribe()
         self._settle(node, NOTHING)
 
     def _repair(self, node: Node, realised: Table | None) -> None:
