@@ -1,4 +1,4 @@
-"""The table of promises: what is run, and how quick it has to be."""
+"""The tables of promises: what is run, and how quick it has to be."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ class Promise(NamedTuple):
         """Return the unit of goal and figures."""
         return "MB/s" if self.rate else "s"
 
+    @property
+    def bound(self) -> str:
+        """Return how figures relate to the goal."""
+        return ">=" if self.rate else "<="
+
     def figure(self, seconds: float, size: int) -> float:
         """Return seconds, or the rate at which `size` bytes went in them."""
         return size / 1e6 / seconds if self.rate else seconds
@@ -45,6 +50,29 @@ class Promise(NamedTuple):
         """Return how much of what the goal allows was used; above 1 it is broken."""
         figure = self.figure(seconds, size)
         return self.goal / figure if self.rate else figure / self.goal
+
+
+class Trial(NamedTuple):
+    """A program of ours that judges what it measures: exit code 1 if a goal is missed.
+
+    ``seconds`` is what it takes, more or less. ``build``: it makes a kube-apiserver
+    first, unless there is one already, so it is run by name only.
+    """
+
+    name: str
+    what: str
+    seconds: int
+    module: str
+    arguments: tuple[str, ...] = ()
+    root: bool = True
+    build: bool = False
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Return what is run."""
+        # The kube-apiserver and the stage are those of the tests.
+        python = ("env", "PYTHONPATH=tests", sys.executable)
+        return (*python, "-m", self.module, *self.arguments)
 
 
 def _bare(_: Path) -> Job:
@@ -89,10 +117,6 @@ def _conformance(judge: str) -> Callable[[Path], Job]:
     return prepare
 
 
-def _churn(_: Path) -> Job:
-    return Job((sys.executable, "-m", "bench.churn"))
-
-
 def _lab(pods: int) -> Callable[[Path], Job]:
     def prepare(folder: Path) -> Job:
         manifest, batch = inputs.cluster_of(folder, pods)
@@ -112,13 +136,6 @@ PROMISES = (
         5.0,
         _conformance("predicted"),
         3,
-    ),
-    Promise(
-        "churn",
-        "100,000 pods followed: a policy in 20 ms, a pod in 1 ms, as from scratch",
-        60.0,
-        _churn,
-        1,
     ),
     Promise("matrix-500", "matrix --by pod, 500 pods", 0.6, _matrix(500)),
     Promise("matrix-1000", "matrix --by pod, 1,000 pods", 1.0, _matrix(1000)),
@@ -145,5 +162,58 @@ PROMISES = (
         60.0,
         _conformance("packets"),
         1,
+    ),
+)
+
+TRIALS = (
+    Trial(
+        "churn",
+        "100,000 pods followed: a policy in 20 ms, a pod in 1 ms, as from scratch",
+        15,
+        "bench.churn",
+        root=False,
+    ),
+    Trial(
+        "nftables",
+        "the times of changes to a kernel's table, which holds what it was given",
+        20,
+        "bench.nftables",
+    ),
+    Trial(
+        "datapath",
+        "a new connection takes 2 us more than with conntrack alone, at most",
+        30,
+        "bench.datapath",
+    ),
+    Trial(
+        "soak",
+        "200,000 changes: memory flat, nothing of the dead is kept, as from scratch",
+        60,
+        "bench.soak",
+    ),
+    Trial(
+        "agent-small",
+        "100 pods: policy to packets in 12 ms, cold start in 0.8 s, 60 MiB",
+        50,
+        "bench.agent",
+        ("small",),
+        build=True,
+    ),
+    Trial(
+        "agent-middle",
+        "1,000 pods: policy to packets in 15 ms, 20 pods/s for 4 % of a core",
+        90,
+        "bench.agent",
+        ("middle",),
+        build=True,
+    ),
+    Trial(
+        "agent-large",
+        "10,000 pods: policy to packets in 20 ms, cold start in 3 s, 100 MiB,"
+        " 100 pods/s for 10 % of a core",
+        240,
+        "bench.agent",
+        ("large",),
+        build=True,
     ),
 )
