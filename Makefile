@@ -39,7 +39,7 @@ check: $(STAMP)  ## format, lint, types, import contracts, examples of the docs
 format: $(STAMP)  ## write the formatting that check asks for
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) programs  ## the speeds that are promised, measured
+bench: $(STAMP) programs  ## the speeds that are promised, measured; ARGS=-h lists them
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m bench $(ARGS)
 
