@@ -20,8 +20,8 @@ from typing import NamedTuple, TypeVar
 
 from bench.cluster import APPS, EVERYTHING, labelled, make_cluster, make_pod
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state import State
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
+from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import Namespace, Pod

@@ -27,7 +27,7 @@ from ringfence.agent.node import Node as Enforced
 from ringfence.agent.service import resident_bytes
 from ringfence.agent.state import Intake, Key
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state_peers import KEYS
+from ringfence.engine.following.peers import KEYS
 from ringfence.errors import Problem
 from ringfence.manifest.stored import Stored, StoredValue
 from ringfence.model.cluster import Cluster

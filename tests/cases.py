@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ringfence.engine import reference, resolve
 from ringfence.manifest.reader import items, read_documents
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Flow, PodEnd, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.verdict import Outcome
+from ringfence.questions import reference, resolve
 
 DATA = Path(__file__).parent / "data"
 SUITES = ("cyclonus", "k8s_e2e", "recipes")

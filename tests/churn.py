@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import strategies
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
@@ -106,9 +106,9 @@ class Followed:
     """A state and the cluster that its events make, kept beside it as plain dicts."""
 
     def __init__(self, cluster: Cluster, module: Module = ours) -> None:
-        self._events = module("engine.state_events")
+        self._events = module("engine.following.events")
         self._compile = module("engine.compiler").compile_cluster
-        self._make = module("engine.state").State
+        self._make = module("engine.following.state").State
         self._things: dict[Kind, dict[Any, Any]] = {
             kind: dict(getattr(cluster, name)) for kind, name in COLLECTIONS.items()
         }

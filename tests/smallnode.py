@@ -16,7 +16,7 @@ from programs import run_python
 from ringfence.adapters.netlink import LOOPBACK, Netlink, link_up
 from ringfence.adapters.netns import NetworkNamespace, set_sysctl
 from ringfence.adapters.nft import find_nft, replace_ruleset
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.lab.links import routed
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress

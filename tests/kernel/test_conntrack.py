@@ -169,7 +169,7 @@ except KernelError as error:
 RELABELLED = """
 from ringfence.adapters.conntrack import Conntrack
 from ringfence.agent.cut import Judge, Site
-from ringfence.engine.state_events import Event
+from ringfence.engine.following.events import Event
 from ringfence.model.flow import Direction
 from ringfence.model.labels import EVERYTHING
 from ringfence.model.netpol import NetworkPolicy

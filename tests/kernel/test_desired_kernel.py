@@ -9,7 +9,7 @@ from choices import some_enforcement
 from churn import random_events
 from ringfence.adapters.nftables import Nftables
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.ruleset.delta import delta
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import ENFORCE

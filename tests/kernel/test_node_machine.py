@@ -27,7 +27,7 @@ from ringfence.agent.degrade import expendable, names_of
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node
 from ringfence.engine.compiler import compile_cluster, selectable
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.errors import KernelError
 from ringfence.model.cluster import Cluster
 from ringfence.ruleset.delta import load

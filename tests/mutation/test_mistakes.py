@@ -27,7 +27,7 @@ from ringfence.model.flow import Flow
 from ringfence.model.verdict import Outcome
 
 SOURCE = Path(ringfence.__file__).parent
-ALL = frozenset({"engine", "manifest"})
+ALL = frozenset({"engine", "manifest", "questions"})
 WORLDS = 400
 FLOWS_A_WORLD = 30
 
@@ -124,7 +124,9 @@ def noticed_by(copy: Copy) -> str:
 
 
 def _noticing(copy: Copy) -> Iterator[str]:
-    grammar = Grammar(copy.module("engine.reference"), copy.module("engine.resolve"))
+    grammar = Grammar(
+        copy.module("questions.reference"), copy.module("questions.resolve")
+    )
     for moment in moments():
         try:
             cluster = copy.read(moment)
@@ -146,7 +148,9 @@ def _noticing(copy: Copy) -> Iterator[str]:
 
 def make_copy(mistake: Mistake, folder: Path) -> Iterator[Copy]:
     name = f"copy_of_ringfence_{folder.name}"
-    packages = {edit.file.partition("/")[0] for edit in mistake.edits} or ALL
+    packages = {edit.file.partition("/")[0] for edit in mistake.edits} or set(ALL)
+    if "engine" in packages:
+        packages.add("questions")  # whose words are resolved by the engine's selectors
     for package in packages:
         shutil.copytree(
             SOURCE / package,

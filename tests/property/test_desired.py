@@ -13,7 +13,7 @@ import strategies
 from choices import some_enforcement
 from churn import random_events
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.ruleset.applied import applied
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import ENFORCE

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import strategies
 from churn import Followed, random_events
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 
 STEPS = 60
 SHORT_RUN = range(100)

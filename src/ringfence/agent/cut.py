@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.compiled import Compiled, PolicySet
+from ringfence.engine.following.changes import Claimant
 from ringfence.engine.match import rule_matches
-from ringfence.engine.state_changes import Claimant
 from ringfence.engine.stations import Station
 from ringfence.model.flow import Direction, IPAddress, Protocol
 from ringfence.model.meta import ObjectKey

@@ -28,7 +28,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import NOTHING, Node
 from ringfence.agent.plan import Touched
 from ringfence.agent.state import Intake, Key, cluster_of
-from ringfence.engine.state_events import Kind
+from ringfence.engine.following.events import Kind
 from ringfence.errors import Problem
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress

@@ -11,9 +11,9 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.plan import Touched, touched
 from ringfence.agent.realise import Realiser
 from ringfence.engine.compiler import selectable
-from ringfence.engine.state import State
-from ringfence.engine.state_changes import Changes
-from ringfence.engine.state_events import Event
+from ringfence.engine.following.changes import Changes
+from ringfence.engine.following.events import Event
+from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.workload import Pod

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.state_changes import Changes, PodChange
+from ringfence.engine.following.changes import Changes, PodChange
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Pod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
 from ringfence.errors import Problem
 from ringfence.manifest.stored import MODE_ANNOTATION, Stored
 from ringfence.model.cluster import Cluster

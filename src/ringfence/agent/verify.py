@@ -16,7 +16,7 @@ from ringfence.agent.config import Config, chosen_enforcement, is_closed
 from ringfence.agent.cut import Judge, Site
 from ringfence.agent.service import cluster_access
 from ringfence.agent.state import Intake, cluster_of
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.errors import InputError, Problem
 from ringfence.model.cluster import Cluster
 from ringfence.ruleset.lower import TABLE_NAME, lower

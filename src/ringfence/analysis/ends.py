@@ -9,9 +9,9 @@ from ipaddress import collapse_addresses
 from typing import TypeAlias
 
 from ringfence.analysis.counterparts import Joint, Side, workload_of
-from ringfence.engine.reference import KIND_WORDS
 from ringfence.model.flow import IPNetwork
 from ringfence.model.meta import ObjectKey
+from ringfence.questions.reference import KIND_WORDS
 
 
 @dataclass(frozen=True, slots=True)

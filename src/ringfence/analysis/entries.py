@@ -12,12 +12,12 @@ from ringfence.analysis.gateways import Door, doors
 from ringfence.analysis.matrix import By, Cell, Matrix
 from ringfence.engine.classes import Outside, joined
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reference import PortRef
-from ringfence.engine.resolve import UnknownEndpointError, service_targets
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPNetwork, PodEnd, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.verdict import Outcome
+from ringfence.questions.reference import PortRef
+from ringfence.questions.resolve import UnknownEndpointError, service_targets
 from ringfence.sets.conns import NOTHING
 
 _NOBODY = Cell(NOTHING, NOTHING)

@@ -13,10 +13,10 @@ from ringfence.engine.classes import joined
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.masks import mask_of
 from ringfence.engine.reachability import NOTHING, Conns, Reachability
-from ringfence.engine.reference import KIND_WORDS
 from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Owner, Pod
+from ringfence.questions.reference import KIND_WORDS
 from ringfence.sets.conns import ConnSet
 
 MOST_KEPT = 500_000

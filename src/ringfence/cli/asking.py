@@ -9,18 +9,18 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from ringfence.cli.options import Exit, Inputs, load_cluster
-from ringfence.engine.answer import Answer, answer
-from ringfence.engine.batch import Ask, make_ask, parse_batch
 from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.reference import (
+from ringfence.errors import InputError, Problem
+from ringfence.model.verdict import Outcome
+from ringfence.questions.answer import Answer, answer
+from ringfence.questions.batch import Ask, make_ask, parse_batch
+from ringfence.questions.reference import (
     ReferenceSyntaxError,
     parse_port,
     parse_protocol,
 )
-from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
-from ringfence.errors import InputError, Problem
-from ringfence.model.verdict import Outcome
+from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

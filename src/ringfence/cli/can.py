@@ -19,8 +19,8 @@ from ringfence.cli.asking import (
     single_ask,
 )
 from ringfence.cli.options import Exit, Inputs, cluster_options, output_option
-from ringfence.engine.answer import Answer
-from ringfence.engine.batch import Ask
+from ringfence.questions.answer import Answer
+from ringfence.questions.batch import Ask
 from ringfence.report.story import brief_reason, headline
 from ringfence.report.verdictdoc import verdict_document
 

@@ -9,13 +9,13 @@ from ringfence.analysis.overview import pod_view, policy_view
 from ringfence.cli.asking import load_compiled, profile_option
 from ringfence.cli.options import Exit, Inputs, cluster_options
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.reference import (
+from ringfence.errors import InputError, Problem
+from ringfence.questions.reference import (
     POLICY_WORDS,
     ReferenceSyntaxError,
     parse_object,
 )
-from ringfence.engine.resolve import UnknownEndpointError, find_pod, find_policy
-from ringfence.errors import InputError, Problem
+from ringfence.questions.resolve import UnknownEndpointError, find_pod, find_policy
 from ringfence.report.describe import pod_lines, policy_lines
 
 

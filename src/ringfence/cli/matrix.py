@@ -100,12 +100,12 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
 
 def _conns(text: str) -> ConnSet:
     """Return what ``--port`` asks about; raises InputError."""
-    from ringfence.engine.reference import (  # noqa: PLC0415 - quick help
+    from ringfence.errors import InputError, Problem  # noqa: PLC0415
+    from ringfence.model.flow import Protocol  # noqa: PLC0415
+    from ringfence.questions.reference import (  # noqa: PLC0415 - quick help
         ReferenceSyntaxError,
         parse_port,
     )
-    from ringfence.errors import InputError, Problem  # noqa: PLC0415
-    from ringfence.model.flow import Protocol  # noqa: PLC0415
     from ringfence.sets.conns import EVERY_PORT, conn_set  # noqa: PLC0415
 
     try:
@@ -122,13 +122,13 @@ def _conns(text: str) -> ConnSet:
 
 def _ends(option: str, text: str, cluster: Cluster, inputs: Inputs) -> tuple[End, ...]:
     """Return the ends that a reference names; raises InputError."""
-    from ringfence.engine.reference import (  # noqa: PLC0415 - quick help
+    from ringfence.errors import InputError, Problem  # noqa: PLC0415
+    from ringfence.model.flow import NodeEnd  # noqa: PLC0415
+    from ringfence.questions.reference import (  # noqa: PLC0415 - quick help
         ReferenceSyntaxError,
         parse_reference,
     )
-    from ringfence.engine.resolve import UnknownEndpointError, members  # noqa: PLC0415
-    from ringfence.errors import InputError, Problem  # noqa: PLC0415
-    from ringfence.model.flow import NodeEnd  # noqa: PLC0415
+    from ringfence.questions.resolve import UnknownEndpointError, members  # noqa: PLC0415
 
     try:
         ends = members(cluster, parse_reference(text, inputs.namespace))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ringfence.engine.answer import answer
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import evaluate
-from ringfence.engine.resolve import Question
 from ringfence.lab.plan import Fate, Probe
 from ringfence.lab.session import Lab
 from ringfence.lab.topology import Topology
 from ringfence.model.flow import Flow
 from ringfence.model.verdict import Outcome
+from ringfence.questions.answer import answer
+from ringfence.questions.resolve import Question
 from ringfence.report.story import derivation, headline
 from ringfence.report.words import end_id, port_words
 from ringfence.ruleset.journey import Wire

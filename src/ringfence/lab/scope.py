@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
-from ringfence.engine.batch import Ask
 from ringfence.engine.blocks import policy_blocks
 from ringfence.engine.classes import outside_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import flow_atoms
-from ringfence.engine.reference import AddressRef
-from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
 from ringfence.engine.stations import connections
 from ringfence.errors import InputError, Problem
 from ringfence.lab.addressing import usable
@@ -32,6 +29,9 @@ from ringfence.model.flow import (
     PodEnd,
     Protocol,
 )
+from ringfence.questions.batch import Ask
+from ringfence.questions.reference import AddressRef
+from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
 from ringfence.report.words import end_id
 
 _UNDECLARED_FROM = 9999

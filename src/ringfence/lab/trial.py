@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ringfence.adapters.netns import has_ipv6
 from ringfence.doctor.facts import Trial, Unknown
-from ringfence.engine.batch import parse_batch
 from ringfence.errors import KernelError
 from ringfence.lab.crosscheck import Check, Crosscheck
 from ringfence.lab.scope import Asked, batch
@@ -16,6 +15,7 @@ from ringfence.manifest.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.verdict import Outcome
+from ringfence.questions.batch import parse_batch
 
 _PODS = (("friend", 11), ("stranger", 12), ("server", 13))
 

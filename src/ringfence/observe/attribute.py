@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.explain import explain
-from ringfence.engine.state_changes import Claimant
+from ringfence.engine.following.changes import Claimant
 from ringfence.model.flow import (
     AddressEnd,
     Direction,

@@ -7,12 +7,12 @@ from itertools import islice, product
 
 from ringfence.analysis.focus import Table
 from ringfence.analysis.matrix import Cell, Endpoint
-from ringfence.engine.answer import answer
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import evaluate
-from ringfence.engine.resolve import Question
 from ringfence.model.flow import AddressEnd, End, Flow, PodEnd, Protocol
 from ringfence.model.verdict import Outcome
+from ringfence.questions.answer import answer
+from ringfence.questions.resolve import Question
 from ringfence.report.matrixdoc import PROTOCOLS
 from ringfence.report.story import derivation, headline
 from ringfence.report.words import end_id

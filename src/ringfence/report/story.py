@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ringfence.engine.answer import Answer
 from ringfence.model.flow import Direction, Flow
 from ringfence.model.verdict import EndEvidence, Outcome, RuleMatch
+from ringfence.questions.answer import Answer
 from ringfence.report.words import end_id, match_field, place, port_words
 
 SIDE = {Direction.EGRESS: "egress ", Direction.INGRESS: "ingress"}

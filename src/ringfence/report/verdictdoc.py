@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ringfence.engine.answer import Answer
 from ringfence.model.flow import Protocol
 from ringfence.model.meta import Position
 from ringfence.model.verdict import EndEvidence, Miss, RuleMatch
+from ringfence.questions.answer import Answer
 from ringfence.report.words import end_id, match_field
 
 SCHEMA = "ringfence/verdict/v1"

@@ -15,8 +15,8 @@ from typing import TypeAlias
 
 from ringfence.engine.compiled import PolicySet
 from ringfence.engine.compiler import selectable
-from ringfence.engine.state import State
-from ringfence.engine.state_changes import Changes, PeerChange
+from ringfence.engine.following.changes import Changes, PeerChange
+from ringfence.engine.following.state import State
 from ringfence.errors import RingfenceBug
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.state_changes import Claimant
+from ringfence.engine.following.changes import Claimant
 from ringfence.model.flow import Direction, IPAddress, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.ruleset.basechains import ADDRESSES, HOOKS, Own, OwnId

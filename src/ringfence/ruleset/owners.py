@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from ringfence.engine.compiler import selectable
-from ringfence.engine.state_changes import Claimant
+from ringfence.engine.following.changes import Claimant
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress
 from ringfence.model.workload import Pod

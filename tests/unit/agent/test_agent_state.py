@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from ringfence.agent.state import Intake, cluster_of
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
 from ringfence.errors import Problem
 from ringfence.manifest.stored import Stored
 from ringfence.model.cluster import Cluster

@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import given
 
 from ringfence.agent.cut import Judge, Question, Site, question
-from ringfence.engine.state import State
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
+from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress, Protocol
 from ringfence.model.labels import EVERYTHING

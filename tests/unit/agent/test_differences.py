@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from ringfence.agent.differences import differences
 from ringfence.engine.compiler import compile_cluster
 from ringfence.ruleset.delta import delta
-from ringfence.ruleset.ir import Table
+from ringfence.ruleset.ir import HashSet, NftSet, Row, Table
 from ringfence.ruleset.lower import lower
 from ringfence.ruleset.wire.normal import normal
 from strategies import make_world, randoms
@@ -25,16 +25,23 @@ def table() -> Table:
     return normal(lower(compile_cluster(cluster(WEB, DB, OPEN_TO_WEB)), "n1").table)
 
 
+def with_peers(elements: frozenset[Row]) -> Table:
+    """Return the table whose sets of peers hold just these."""
+
+    def changed(each: NftSet) -> NftSet:
+        if isinstance(each, HashSet) and each.name.startswith("p4/"):
+            return replace(each, elements=elements)
+        return each
+
+    return replace(table(), sets=tuple(map(changed, table().sets)))
+
+
 def told(realised: Table | None) -> list[str]:
     return list(differences(delta(realised, table()).operations))
 
 
 def test_an_element_that_is_missing_is_named_with_its_set() -> None:
-    sets = tuple(
-        replace(each, elements=frozenset()) if each.name.startswith("p4/") else each
-        for each in table().sets
-    )
-    (line,) = told(replace(table(), sets=sets))
+    (line,) = told(with_peers(frozenset()))
     assert line == "set p4/default/app_is_web lacks 10.0.0.1"
 
 
@@ -60,13 +67,7 @@ def test_what_is_too_much_should_not_be_there() -> None:
 
 
 def test_many_elements_are_cut_short() -> None:
-    sets = tuple(
-        replace(each, elements=frozenset((number,) for number in range(1, 10)))
-        if each.name.startswith("p4/")
-        else each
-        for each in table().sets
-    )
-    lines = told(replace(table(), sets=sets))
+    lines = told(with_peers(frozenset((number,) for number in range(1, 10))))
     extra = "0.0.0.1, 0.0.0.2, 0.0.0.3, 0.0.0.4, 0.0.0.5 and 4 more"
     assert f"set p4/default/app_is_web should not hold {extra}" in lines
 

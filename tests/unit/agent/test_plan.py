@@ -13,9 +13,9 @@ from churn import random_events
 from ringfence.agent.cut import Judge, Question, Site
 from ringfence.agent.plan import Touched, touched
 from ringfence.engine.compiler import selectable
-from ringfence.engine.state import State
-from ringfence.engine.state_changes import Changes
-from ringfence.engine.state_events import Event, Thing
+from ringfence.engine.following.changes import Changes
+from ringfence.engine.following.events import Event, Thing
+from ringfence.engine.following.state import State
 from ringfence.model.flow import IPAddress, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import ContainerPort

@@ -6,16 +6,16 @@ import pytest
 
 from ringfence.engine.compiled import PeerSelector
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state import State
-from ringfence.engine.state_changes import (
+from ringfence.engine.following.changes import (
     Changes,
     ClaimChange,
     IsolationChange,
     PeerChange,
     PodChange,
 )
-from ringfence.engine.state_events import Event, Kind, Thing
-from ringfence.engine.state_groups import Group, Place, Reach, SharedSet, Watch
+from ringfence.engine.following.events import Event, Kind, Thing
+from ringfence.engine.following.groups import Group, Place, Reach, SharedSet, Watch
+from ringfence.engine.following.state import State
 from ringfence.errors import RingfenceBug
 from ringfence.manifest.labelquery import parse_label_query
 from ringfence.model.flow import Direction

@@ -6,13 +6,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from ringfence.engine.batch import parse_batch
 from ringfence.errors import InputError
 from ringfence.lab.plan import OUTSIDE
 from ringfence.lab.scope import Asked, batch, every_pair
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Protocol
 from ringfence.model.workload import ContainerPort
+from ringfence.questions.batch import parse_batch
 from worlds import block, cluster, egress, ingress, pod, rule, tcp
 
 WEB = pod("web", "", ports=[ContainerPort(80), ContainerPort(53, Protocol.UDP)])

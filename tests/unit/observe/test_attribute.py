@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.engine.state import State
+from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, Protocol
 from ringfence.model.labels import EVERYTHING, LabelSelector, Operator, Requirement

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ringfence.engine.answer import Answer, answer
-from ringfence.engine.batch import make_ask
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.resolve import resolve
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Protocol
 from ringfence.model.meta import Position
 from ringfence.model.netpol import NetworkPolicy
+from ringfence.questions.answer import Answer, answer
+from ringfence.questions.batch import make_ask
+from ringfence.questions.resolve import resolve
 from ringfence.report.story import brief_reason, derivation, headline
 from ringfence.report.verdictdoc import verdict_document
 from worlds import block, cluster, egress, ingress, peer, pod, rule, tcp

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import pytest
 
 from ringfence.engine.compiler import compile_cluster
-from ringfence.engine.state import State
-from ringfence.engine.state_events import Event, Kind
+from ringfence.engine.following.events import Event, Kind
+from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction
 from ringfence.model.labels import (

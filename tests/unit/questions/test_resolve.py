@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from ringfence.engine.reference import parse_port, parse_reference
-from ringfence.engine.resolve import Question, UnknownEndpointError, resolve
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import NodeEnd, PodEnd, Protocol
 from ringfence.model.meta import ObjectKey
@@ -18,6 +16,8 @@ from ringfence.model.workload import (
     ServicePort,
     Workload,
 )
+from ringfence.questions.reference import parse_port, parse_reference
+from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
 from worlds import cluster, key, labels, pod
 
 HTTP = ContainerPort(8080, Protocol.TCP, "http")

@@ -2,7 +2,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ringfence.engine.reference import (
+from ringfence.manifest.labelquery import parse_label_query
+from ringfence.model.flow import Protocol
+from ringfence.questions.reference import (
     AddressRef,
     BlockRef,
     InternetRef,
@@ -16,8 +18,6 @@ from ringfence.engine.reference import (
     parse_reference,
     split_port,
 )
-from ringfence.manifest.labelquery import parse_label_query
-from ringfence.model.flow import Protocol
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import TypeAlias, TypeVar
 
 from ringfence.engine.compiled import PolicySet
-from ringfence.engine.state_groups import Group
+from ringfence.engine.following.groups import Group
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 

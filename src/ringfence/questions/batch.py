@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ringfence.engine.reference import (
+from ringfence.errors import InputError, Problem
+from ringfence.model.flow import Protocol
+from ringfence.questions.reference import (
     LAST_PORT,
     PortRef,
     Reference,
@@ -17,8 +19,6 @@ from ringfence.engine.reference import (
     parse_reference,
     split_port,
 )
-from ringfence.errors import InputError, Problem
-from ringfence.model.flow import Protocol
 
 MEMBERS = frozenset({"from", "to", "port", "protocol"})
 

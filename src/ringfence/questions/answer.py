@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.evaluate import evaluate
 from ringfence.engine.explain import explain
-from ringfence.engine.resolve import Question
 from ringfence.model.flow import Flow
 from ringfence.model.verdict import Evidence, Outcome
+from ringfence.questions.resolve import Question
 
 
 @dataclass(frozen=True, slots=True)

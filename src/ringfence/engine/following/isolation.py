@@ -8,9 +8,9 @@ from operator import attrgetter
 
 from ringfence.engine.compiled import CompiledRule, PolicySet
 from ringfence.engine.compiler import Rules, isolating, make_policy_set
+from ringfence.engine.following.groups import Group, Place, SetIdentity, SharedSet
+from ringfence.engine.following.journal import Journal
 from ringfence.engine.select import selects
-from ringfence.engine.state_groups import Group, Place, SetIdentity, SharedSet
-from ringfence.engine.state_journal import Journal
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy

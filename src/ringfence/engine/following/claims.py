@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ringfence.engine.compiler import selectable
-from ringfence.engine.state_changes import Claimant
+from ringfence.engine.following.changes import Claimant
 from ringfence.model.flow import IPAddress
 from ringfence.model.workload import Pod
 

@@ -8,16 +8,6 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from ringfence.engine.blocks import representatives
-from ringfence.engine.reference import (
-    AddressRef,
-    BlockRef,
-    InternetRef,
-    NamespacesRef,
-    ObjectRef,
-    PodsRef,
-    PortRef,
-    Reference,
-)
 from ringfence.engine.select import selects, selects_namespace
 from ringfence.manifest.templates import looks_made_from
 from ringfence.model.cluster import Cluster
@@ -34,6 +24,16 @@ from ringfence.model.flow import (
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Pod, Service, ServicePort
+from ringfence.questions.reference import (
+    AddressRef,
+    BlockRef,
+    InternetRef,
+    NamespacesRef,
+    ObjectRef,
+    PodsRef,
+    PortRef,
+    Reference,
+)
 
 
 class UnknownEndpointError(ValueError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ringfence.engine.compiled import Members, PolicySet
-from ringfence.engine.state_changes import (
+from ringfence.engine.following.changes import (
     Changes,
     Claimant,
     ClaimChange,
@@ -18,9 +18,9 @@ from ringfence.engine.state_changes import (
     PodChange,
     PolicySetChange,
 )
-from ringfence.engine.state_claims import Claims, pod_addresses
-from ringfence.engine.state_groups import Group, SetIdentity, Watch
-from ringfence.engine.state_journal import Journal, Meaning, PodBefore
+from ringfence.engine.following.claims import Claims, pod_addresses
+from ringfence.engine.following.groups import Group, SetIdentity, Watch
+from ringfence.engine.following.journal import Journal, Meaning, PodBefore
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Namespace, Pod

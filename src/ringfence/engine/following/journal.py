@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ringfence.engine.compiled import PolicySet
-from ringfence.engine.state_groups import Group, SetIdentity, SharedSet, Watch
+from ringfence.engine.following.groups import Group, SetIdentity, SharedSet, Watch
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Namespace, Pod

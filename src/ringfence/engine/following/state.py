@@ -24,15 +24,15 @@ from ringfence.engine.compiler import (
     selectable,
     telling_addresses,
 )
-from ringfence.engine.state_changes import Changes, Claimant
-from ringfence.engine.state_claims import Claims
-from ringfence.engine.state_difference import Difference, Now
-from ringfence.engine.state_events import Event, Kind
-from ringfence.engine.state_groups import Group, Place
-from ringfence.engine.state_isolation import Isolation
-from ringfence.engine.state_journal import Journal, PodBefore
-from ringfence.engine.state_peers import Peers
-from ringfence.engine.state_views import Subjects
+from ringfence.engine.following.changes import Changes, Claimant
+from ringfence.engine.following.claims import Claims
+from ringfence.engine.following.difference import Difference, Now
+from ringfence.engine.following.events import Event, Kind
+from ringfence.engine.following.groups import Group, Place
+from ringfence.engine.following.isolation import Isolation
+from ringfence.engine.following.journal import Journal, PodBefore
+from ringfence.engine.following.peers import Peers
+from ringfence.engine.following.views import Subjects
 from ringfence.errors import RingfenceBug
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress

@@ -1,0 +1,1 @@
+"""A compiled cluster that follows events, and what each batch changed."""

@@ -1,0 +1,1 @@
+"""What people ask, in their words: endpoints, flows, lists of them, answers."""
