@@ -188,7 +188,7 @@ TRIALS = (
     Trial(
         "soak",
         "200,000 changes: memory flat, nothing of the dead is kept, as from scratch",
-        60,
+        30,
         "bench.soak",
     ),
     Trial(
@@ -211,7 +211,7 @@ TRIALS = (
         "agent-large",
         "10,000 pods: policy to packets in 20 ms, cold start in 3 s, 100 MiB,"
         " 100 pods/s for 10 % of a core",
-        240,
+        150,
         "bench.agent",
         ("large",),
         build=True,
