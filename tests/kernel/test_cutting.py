@@ -35,7 +35,7 @@ pytestmark = pytest.mark.kernel
 
 WEB, DB = ObjectKey("shop", "web"), ObjectKey("shop", "db")
 ADDRESSES = {WEB: ip_address("127.0.0.2"), DB: ip_address("127.0.0.3")}
-OF_DB = Touched(frozenset({ADDRESSES[DB].packed}), frozenset())
+OF_DB = Touched(frozenset({ADDRESSES[DB].packed}))
 TRACKING = "add table t; add chain t c { type filter hook input priority 0; }"
 
 
@@ -96,7 +96,7 @@ def test_connections_that_could_not_be_ended_are_listed_again() -> None:
         assert tracked() == 1
         assert cutter.due_in_s is not None
         time.sleep(cutter.due_in_s)
-        cutter.want(Touched(frozenset(), frozenset()))
+        cutter.want(Touched())
         assert cutter.cut(found.get(timeout=10), judge()) == 1
         assert tracked() == 0
         assert cutter.due_in_s is None
@@ -115,3 +115,19 @@ def test_connections_that_could_not_be_listed_are_asked_for_again() -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert cutter.cut(found.get(timeout=10), judge()) == 1
+
+
+@alone
+def test_who_gets_the_address_of_a_pod_that_went_does_not_wait() -> None:
+    found: Queue[list[Tracked]] = Queue()
+    gone = OF_DB.soon
+    with connected(), closing(Cutter(found.put)) as cutter:
+        cutter.want(Touched(later=gone))
+        time.sleep(0.1)
+        assert found.empty()
+        assert cutter.due_in_s is not None
+        cutter.want(Touched(taken=frozenset({ADDRESSES[WEB].packed})))
+        time.sleep(0.1)
+        assert found.empty()
+        cutter.want(Touched(taken=gone))
+        assert len(found.get(timeout=10)) == 1

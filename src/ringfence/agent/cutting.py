@@ -18,8 +18,10 @@ from ringfence.agent.plan import Touched
 from ringfence.errors import KernelError
 from ringfence.observe.tracked import Tracked
 
-LATER_S = 1.0
-"""How long connections of pods that went may wait: many go in one listing."""
+LATER_S = 10.0
+"""How long connections of pods that went may wait: many go in one listing, which
+walks the kernel's whole table (30 ms at 262,144 buckets). Who gets such an address
+does not wait."""
 
 AGAIN_S = 1.0
 """How long a kernel is left alone that did not list any."""
@@ -51,7 +53,9 @@ class Cutter:
     def want(self, touched: Touched) -> None:
         """Have the connections of these addresses listed, one listing at a time."""
         self._soon |= touched.soon
-        self._put_off(touched.later)
+        self._put_off(touched.later, LATER_S)
+        if touched.taken & self._later:
+            self._later_at = time.monotonic()
         self._ask()
 
     @property
@@ -61,9 +65,10 @@ class Cutter:
             return None
         return max(0.0, self._later_at - time.monotonic())
 
-    def _put_off(self, addresses: frozenset[bytes]) -> None:
-        if addresses and not self._later:
-            self._later_at = time.monotonic() + LATER_S
+    def _put_off(self, addresses: frozenset[bytes], wait_s: float) -> None:
+        if addresses:
+            at = time.monotonic() + wait_s
+            self._later_at = min(at, self._later_at or at)
         self._later |= addresses
 
     def _ask(self) -> None:
@@ -93,7 +98,8 @@ class Cutter:
                     ended = conntrack.forget(denied)
         except (KernelError, OSError) as error:
             journal.error("connections cannot be ended", words=str(error))
-            self._put_off(frozenset(question(entry).source for entry in denied))
+            sources = frozenset(question(entry).source for entry in denied)
+            self._put_off(sources, AGAIN_S)
         self._ask()
         return ended
 

@@ -20,7 +20,7 @@ from ringfence.model.workload import Pod
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import Enforcement
 
-NOTHING = Touched(frozenset(), frozenset())
+NOTHING = Touched()
 
 
 class Node:
@@ -51,7 +51,7 @@ class Node:
         table that is half made.
         """
         self.realiser.take_over()
-        return Touched(self.judge().subjects(), frozenset())
+        return Touched(self.judge().subjects())
 
     def follow(
         self, events: Iterable[Event], enforcement: Enforcement
@@ -72,7 +72,7 @@ class Node:
         if enforcement != self._enforcement:
             self._enforcement = enforcement
             self.realiser.realise(self.desired.enforce(enforcement))
-            found = Touched(found.soon | self.judge().subjects(), found.later)
+            found = found._replace(soon=found.soon | self.judge().subjects())
         return found
 
     def judge(self) -> Judge:

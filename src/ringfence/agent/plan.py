@@ -16,11 +16,13 @@ class Touched(NamedTuple):
     """Packed addresses of which some connection may now be denied.
 
     ``soon``: at both ends are pods that live on. ``later``: their pod went; what is
-    left of its connections harms only who gets the address next.
+    left of its connections harms only who gets the address next. ``taken``: somebody
+    has got them just now.
     """
 
-    soon: frozenset[bytes]
-    later: frozenset[bytes]
+    soon: frozenset[bytes] = frozenset()
+    later: frozenset[bytes] = frozenset()
+    taken: frozenset[bytes] = frozenset()
 
 
 def touched(
@@ -38,7 +40,8 @@ def touched(
     for claim in changes.claims:
         if claim.old and claim.new:
             soon.add(claim.address)
-    return Touched(_packed(soon - gone), _packed(gone))
+    taken = {claim.address for claim in changes.claims if claim.new and not claim.old}
+    return Touched(_packed(soon - gone), _packed(gone), _packed(taken))
 
 
 def _narrowed(

@@ -22,7 +22,7 @@ from ringfence.model.workload import ContainerPort
 from strategies import OUTSIDE, make_world, randoms
 from worlds import cluster, ingress, peer, pod, rule, tcp
 
-NOTHING = Touched(frozenset(), frozenset())
+NOTHING = Touched()
 WEB = pod("web", "app=web", "10.0.0.1", node="n1")
 SQL = ContainerPort(5432, Protocol.TCP, "sql")
 DB = pod("db", "app=db", "10.0.0.2", node="n1")
@@ -83,7 +83,7 @@ def seen(state: State, changes: Changes) -> Touched:
 def test_a_policy_that_isolates_touches_its_local_pods() -> None:
     state = State(cluster(WEB, DB))
     found = seen(state, changed(state, CLOSED))
-    assert found == Touched(frozenset({DB.addresses[0].packed}), frozenset())
+    assert found == Touched(frozenset({DB.addresses[0].packed}))
 
 
 def test_a_policy_for_another_nodes_pods_touches_nothing() -> None:
@@ -91,23 +91,24 @@ def test_a_policy_for_another_nodes_pods_touches_nothing() -> None:
     assert seen(state, changed(state, CLOSED)) == NOTHING
 
 
-def test_a_pod_that_comes_touches_nothing() -> None:
+def test_a_pod_that_comes_takes_its_address_and_touches_nothing() -> None:
     state = State(cluster(DB, OPEN_TO_WEB))
-    assert seen(state, changed(state, WEB)) == NOTHING
+    found = seen(state, changed(state, WEB))
+    assert found == Touched(taken=frozenset({WEB.addresses[0].packed}))
 
 
 def test_the_connections_of_a_pod_that_went_may_wait() -> None:
     state = State(cluster(WEB, DB, OPEN_TO_WEB))
     gone = Event(Event.put(WEB).kind, WEB.key)
     found = seen(state, changed(state, gone))
-    assert found == Touched(frozenset(), frozenset({WEB.addresses[0].packed}))
+    assert found == Touched(later=frozenset({WEB.addresses[0].packed}))
 
 
 def test_a_peer_that_loses_its_label_is_looked_at_at_once() -> None:
     state = State(cluster(WEB, DB, OPEN_TO_WEB))
     relabelled = pod("web", "app=other", "10.0.0.1", node="n1")
     found = seen(state, changed(state, relabelled))
-    assert found == Touched(frozenset({WEB.addresses[0].packed}), frozenset())
+    assert found == Touched(frozenset({WEB.addresses[0].packed}))
 
 
 def test_a_policy_that_lets_less_in_touches_the_pods_it_isolates() -> None:
