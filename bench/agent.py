@@ -33,6 +33,7 @@ from ringfence.lab.plan import Cni
 WRITERS = 8
 WARM_UP = 10
 CHURN_S = 15.0
+STRIDE = 7919  # a prime: the next pod is on another node
 PAUSE_S = 0.1
 FIRST_REPLACEMENT = 1_000_000
 AT_ONCE = {"gracePeriodSeconds": 0}
@@ -199,7 +200,7 @@ def churn(stage: Stage, scale: Scale) -> Iterator[Figure]:
 
 
 def replace_pods(plane: ControlPlane, scale: Scale, rate: int) -> int:
-    """Replace pods for a while, the agent's own first; returns how many were."""
+    """Replace pods of all nodes for a while; returns how many were."""
 
     def replace(own: ControlPlane, pair: tuple[Manifest, Manifest]) -> None:
         own.ask("DELETE", path_of(pair[0]), AT_ONCE)
@@ -207,7 +208,9 @@ def replace_pods(plane: ControlPlane, scale: Scale, rate: int) -> int:
 
     def due() -> Iterator[tuple[Manifest, Manifest]]:
         started = time.monotonic()
-        for number, old in zip(range(int(rate * CHURN_S)), pods(scale), strict=False):
+        everywhere = list(pods(scale))
+        for number in range(int(rate * CHURN_S)):
+            old = everywhere[number * STRIDE % len(everywhere)]
             time.sleep(max(0.0, started + number / rate - time.monotonic()))
             yield old, renamed(old, FIRST_REPLACEMENT + number)
         time.sleep(max(0.0, started + CHURN_S - time.monotonic()))
