@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,13 @@ from controlplane.servers import ControlPlane
 from ringfence.lab.plan import Cni
 
 __all__ = ["api_server", "built", "kubectl", "plane"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def root() -> None:
+    """Skip, where agents cannot be started in namespaces that others made."""
+    if os.geteuid() != 0:
+        pytest.skip("agents run in network namespaces of this machine: run as root")
 
 
 @pytest.fixture(scope="module")
