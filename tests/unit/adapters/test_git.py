@@ -107,3 +107,32 @@ def test_a_whole_tree_can_be_written_out(repository: Path, tmp_path: Path) -> No
     target.mkdir()
     Commit("v1", str(repository)).export(str(target))
     assert (target / "deploy/a.yaml").read_text() == POD % "a"
+
+
+@pytest.mark.parametrize(
+    ("target", "leads_out"),
+    [
+        ("a.yaml", False),
+        ("../deploy/a.yaml", False),
+        ("/etc/passwd", True),
+        ("../../secret", True),
+        ("here/../../../secret", True),
+    ],
+)
+def test_a_link_that_leads_out_of_the_tree_is_not_written(
+    target: str, leads_out: bool, repository: Path, tmp_path: Path
+) -> None:
+    (repository / "deploy" / "link.yaml").symlink_to(target)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "a link")
+    commit, written = Commit("HEAD", str(repository)), tmp_path / "out"
+    written.mkdir()
+    if leads_out:
+        with pytest.raises(
+            InputError, match=r"deploy/link\.yaml leads out of the tree"
+        ):
+            commit.export(str(written))
+        assert list(written.iterdir()) == []
+    else:
+        commit.export(str(written))
+        assert str((written / "deploy/link.yaml").readlink()) == target
