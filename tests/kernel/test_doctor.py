@@ -25,6 +25,12 @@ done
 """
 
 
+ROOT = pytest.mark.skipif(
+    os.geteuid() != 0,
+    reason="some facts are root's to see: run as root",
+)
+
+
 def in_namespace(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a network namespace that ends with it."""
     become = [] if os.geteuid() == 0 else ["--map-root-user"]
@@ -69,6 +75,7 @@ tc qdisc add dev veth1 clsact
     return examined(BRIDGE + rules, code=1)
 
 
+@ROOT
 @pytest.mark.parametrize(
     ("check", "status", "said"),
     [
@@ -171,6 +178,7 @@ END
 OF_THE_MACHINE = re.compile(r"^ok +(kernel: |conntrack: |nft: ).*$", re.MULTILINE)
 
 
+@ROOT
 def test_the_node_of_the_page_is_judged_as_the_page_says() -> None:
     (shown,) = re.findall(
         r"```text\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE
