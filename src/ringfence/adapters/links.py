@@ -35,6 +35,7 @@ _LINK = Struct("=BxHiII")
 _ADDRESS = Struct("=BBBBi")
 _ROUTE = Struct("=BBBBBBBBI")
 _IFLA_IFNAME, _IFLA_LINKINFO, _INFO_KIND, _INFO_DATA = 3, 18, 1, 2
+_IFLA_OPERSTATE, _OPER_UP = 16, 6
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF = 1, 4
 _CALLS = {4: 36, 6: 37}
@@ -85,6 +86,19 @@ class Links(NetlinkSocket):
         found = filter(None, map(_bridge, answers))
         return {bridge.number: bridge for bridge in found}
 
+    def pairs_run(self) -> bool:
+        """Whether every end of a veth pair in the namespace passes packets by now.
+
+        The end that was up first gets its queue from a worker of the kernel, later
+        (linux/if.h, IF_OPER_UP); what is sent before is lost.
+        """
+        body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        return all(
+            state == _OPER_UP
+            for message in self._answers(_GETLINK, DUMP, body, "list links")
+            for state in _pair_state(message)
+        )
+
     def link_to(self, address: IPAddress) -> int | None:
         """Return the index of the link that packets to an address leave by."""
         family = _FAMILIES[address.version]
@@ -134,6 +148,14 @@ class _RefusedError(KernelError):
 
     def __init__(self, what: str, code: int) -> None:
         super().__init__(f"the kernel refused to {what}: {os.strerror(code)}")
+
+
+def _pair_state(message: Envelope) -> bytes:
+    """Return the state of an end of a veth pair, nothing of another link."""
+    parts = attributes(message.data[HEADER.size + _LINK.size :])
+    info = attributes(parts.get(_IFLA_LINKINFO, b""))
+    is_end = bytes(info.get(_INFO_KIND, b"")).rstrip(b"\0") == b"veth"
+    return bytes(parts.get(_IFLA_OPERSTATE, b"")) if is_end else b""
 
 
 def _bridge(message: Envelope) -> Bridge | None:

@@ -7,10 +7,12 @@ that all of them are ports of. Pods come and go while the nodes stay.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ringfence.adapters.conntrack import Conntrack
+from ringfence.adapters.links import Links
 from ringfence.adapters.netlink import (
     LOOPBACK,
     Message,
@@ -25,6 +27,7 @@ from ringfence.lab.plan import OUTSIDE, Bridge, Plan, Site, SiteKind
 from ringfence.model.flow import IPAddress
 
 _FIRST_DOWNLINK = 10
+_MOST_WAIT_S, _LOOK_S = 5.0, 0.001
 _IPV6 = 6
 
 
@@ -157,10 +160,20 @@ class Fabric:
             self._sites[site] = namespace
             with netlink:
                 self._link(site, netlink, namespace)
+        self._await_links()
         self._home.enter()
         self._owners = {
             a: site for site, held in self._plan.sites.items() for a in held
         }
+
+    def _await_links(self) -> None:
+        """Wait until the routers' ends of all links pass packets, if it takes long."""
+        deadline = time.monotonic() + _MOST_WAIT_S
+        for router in self._routers:
+            router.namespace.enter()
+            with Links() as held:
+                while not held.pairs_run() and time.monotonic() < deadline:
+                    time.sleep(_LOOK_S)
 
     def _link(self, site: Site, netlink: Netlink, namespace: NetworkNamespace) -> None:
         spine = self._routers[0]
