@@ -10,7 +10,7 @@ from churn import random_events
 from ringfence.adapters.nftables import Nftables
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.following.state import State
-from ringfence.ruleset.delta import delta
+from ringfence.ruleset.delta import delta, load
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import ENFORCE
 from ringfence.ruleset.lower import lower
@@ -30,7 +30,7 @@ def follow(seed: int) -> None:
     state, enforcement = State(make_world(random).cluster), ENFORCE
     desired = Desired(state, NODE)
     with Nftables() as kernel:
-        kernel.commit(desired.load())
+        kernel.commit(load(desired.table()))
         for _ in range(STEPS):
             if random.random() < 0.1:
                 enforcement = some_enforcement(random)

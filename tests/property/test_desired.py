@@ -15,6 +15,7 @@ from churn import random_events
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.following.state import State
 from ringfence.ruleset.applied import applied
+from ringfence.ruleset.delta import load
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import ENFORCE
 from ringfence.ruleset.lower import lower
@@ -33,7 +34,7 @@ class Node:
         self.state = State(strategies.make_world(random).cluster)
         self.enforcement = ENFORCE
         self.desired = Desired(self.state, NODE)
-        self.kernel = applied(None, self.desired.load())
+        self.kernel = applied(None, load(self.desired.table()))
 
     def happen(self, random: Random) -> None:
         if random.random() < 0.1:

@@ -15,8 +15,8 @@ from ringfence.adapters.kubeapi import (
 )
 from ringfence.adapters.kubeconfig import Access
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.reader import Document, Path
-from ringfence.model.meta import Position
+from ringfence.manifest.reader import Document
+from ringfence.manifest.stored_policy import StoredDocument
 
 _WORKLOADS = "questions may name workloads, and pods belong to them"
 
@@ -102,19 +102,6 @@ _STATUS: Mapping[str, Shape] = {
 }
 _OWNERLESS = frozenset({"NetworkPolicy", *(one[0].kind for one in ENTRY_RESOURCES)})
 _ENDED = frozenset({"Complete", "Failed"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredDocument(Document):
-    """An object that a cluster holds: there is a name to tell, but no line."""
-
-    def position(self, path: Path = ()) -> Position:  # noqa: ARG002 - as of a text
-        """Return the object itself, whatever the path."""
-        return Position(self.source, 0, 0)
-
-    def key_position(self, path: Path) -> Position:
-        """Return the object itself, whatever the path."""
-        return self.position(path)
 
 
 @dataclass(slots=True)

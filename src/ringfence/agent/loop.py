@@ -241,6 +241,8 @@ class Loop:
             if node.local - before:
                 self._bridging.look(node.local_addresses())
             if touched is not None:
+                generation = node.realiser.generation
+                journal.debug("followed", events=len(events), generation=generation)
                 self._flows.forget()
                 self._settle(node, touched)
         # Where events never cease, what is due is not put off for ever.

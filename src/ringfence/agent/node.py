@@ -10,15 +10,14 @@ from ringfence.agent.cut import Judge, Site
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.plan import Touched, touched
 from ringfence.agent.realise import Realiser
-from ringfence.engine.compiler import selectable
 from ringfence.engine.following.changes import Changes
 from ringfence.engine.following.events import Event
 from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
-from ringfence.model.workload import Pod
 from ringfence.ruleset.desired import Desired
 from ringfence.ruleset.enforcement import Enforcement
+from ringfence.ruleset.owners import is_local
 
 NOTHING = Touched()
 
@@ -40,7 +39,7 @@ class Node:
         self.desired = Desired(self.state, name, self._enforcement)
         self.realiser = Realiser(kernel, self.desired, metrics)
         self.local = {
-            pod.key for pod in self.state.cluster.pods.values() if self._is_mine(pod)
+            pod.key for pod in self.state.cluster.pods.values() if is_local(pod, name)
         }
         self._isolated: dict[Direction, int] | None = None
 
@@ -106,11 +105,8 @@ class Node:
         came = {
             change.new.key
             for change in changes.pods
-            if change.new is not None and self._is_mine(change.new)
+            if change.new is not None and is_local(change.new, self._name)
         }
         moved = bool(came or left & self.local)
         self.local = (self.local - left) | came if moved else self.local
         return moved
-
-    def _is_mine(self, pod: Pod) -> bool:
-        return pod.node == self._name and selectable(pod)

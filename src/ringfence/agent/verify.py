@@ -20,6 +20,7 @@ from ringfence.engine.following.state import State
 from ringfence.errors import InputError, Problem
 from ringfence.model.cluster import Cluster
 from ringfence.ruleset.lower import TABLE_NAME, lower
+from ringfence.ruleset.owners import is_local
 
 _PATIENCE_S = 60.0
 _WAIT_S = 0.5
@@ -35,7 +36,7 @@ def verify_node(config: Config) -> Findings:
     enforcement = intake.enforcement
     state = State(cluster_of(intake.events()))
     pods = state.cluster.pods.values()
-    local = frozenset(pod.key for pod in pods if pod.node == config.node)
+    local = frozenset(pod.key for pod in pods if is_local(pod, config.node))
     desired = lower(state.compiled, config.node, enforcement=enforcement).table
     with Links() as links, Nftables() as kernel:
         site = Site(local, links.own_addresses(), enforcement)

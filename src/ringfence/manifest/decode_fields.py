@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from ringfence.errors import Problem
@@ -20,8 +19,6 @@ _TYPE_WORDS = {
     float: "a number with a fraction",
 }
 
-_STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
-
 
 def field_text(path: Path) -> str:
     """Render a path as the API server writes it: ``spec.ports[0].name``."""
@@ -32,15 +29,6 @@ def field_text(path: Path) -> str:
         else:
             text += f".{step}" if text else step
     return text
-
-
-def field_path(text: str) -> Path:
-    """Return the path that ``field_text`` renders so."""
-    steps = _STEP.findall(text)
-    return tuple(
-        int(bracketed) if bracketed.isdecimal() else bracketed or name
-        for name, bracketed in steps
-    )
 
 
 class Field(NamedTuple):

@@ -14,7 +14,6 @@ from itertools import product
 from typing import TypeAlias
 
 from ringfence.engine.compiled import PolicySet
-from ringfence.engine.compiler import selectable
 from ringfence.engine.following.changes import Changes, PeerChange
 from ringfence.engine.following.state import State
 from ringfence.errors import RingfenceBug
@@ -30,7 +29,7 @@ from ringfence.ruleset.basechains import (
     constant_sets,
     map_name,
 )
-from ringfence.ruleset.delta import delta, load
+from ringfence.ruleset.delta import delta
 from ringfence.ruleset.desired_names import Chains, Difference, Written
 from ringfence.ruleset.desired_sets import PodSets
 from ringfence.ruleset.edits import Edits, Stage
@@ -53,6 +52,7 @@ from ringfence.ruleset.naming import (
     is_counter,
 )
 from ringfence.ruleset.omissions import Omission, omissions
+from ringfence.ruleset.owners import is_local
 from ringfence.ruleset.policychain import contested_chain, policy_chain, policy_set_id
 from ringfence.ruleset.transaction import AddMap, DeleteSet, Transaction
 
@@ -94,7 +94,7 @@ class Desired:
         self._base = base_chains(self._ground, register)
         self._chains.enter(register.index)
         for pod in compiled.cluster.pods.values():
-            if self._is_local(pod):
+            if is_local(pod, self._node):
                 self._place(pod.key)
         facts = self._facts()
         for own in self._ground.own_sets():
@@ -102,10 +102,6 @@ class Desired:
         addresses = {a for key in self._local for a in self._addresses_of(key)}
         self._dispatch(addresses, facts, Edits())
         self._settle(facts)
-
-    def load(self) -> Transaction:
-        """Return what makes the table anew, in place of any older one."""
-        return load(self.table())
 
     def follow(self, changes: Changes) -> Transaction:
         """Return what leads from the table before a change to the one after it.
@@ -120,7 +116,9 @@ class Desired:
             else:
                 self._contested.discard(claim.address)
         for key in self._moved(changes):
-            if key in self._local or self._is_local(self._state.cluster.pods.get(key)):
+            if key in self._local or is_local(
+                self._state.cluster.pods.get(key), self._node
+            ):
                 self._place(key)
         for of in changes.policy_sets:
             if of.new is not None and policy_set_id(of.new) in self._chains:
@@ -198,9 +196,6 @@ class Desired:
         enforcement = self._ground.enforcement
         return Facts(compiled, claims, self._contested, self._local, enforcement)
 
-    def _is_local(self, pod: Pod | None) -> bool:
-        return pod is not None and pod.node == self._node and selectable(pod)
-
     def _addresses_of(self, key: ObjectKey) -> tuple[IPAddress, ...]:
         pod = self._state.cluster.pods.get(key)
         return () if pod is None else pod.addresses
@@ -215,7 +210,7 @@ class Desired:
         """Note whether a pod is local, and use the chains that it needs."""
         before = self._local.get(key, ())
         now: Isolating = ()
-        if self._is_local(self._state.cluster.pods.get(key)):
+        if is_local(self._state.cluster.pods.get(key), self._node):
             now = self._local[key] = isolating(self._state.compiled, key)
         else:
             self._local.pop(key, None)

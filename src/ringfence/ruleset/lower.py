@@ -39,7 +39,7 @@ from ringfence.ruleset.naming import (
     is_counter,
 )
 from ringfence.ruleset.omissions import Omission, Scope, omissions
-from ringfence.ruleset.owners import Claims, claims_of, live_pods
+from ringfence.ruleset.owners import Claims, claims_of, is_local, live_pods
 from ringfence.ruleset.policychain import contested_chain, policy_chain
 
 TABLE_NAME = "ringfence"
@@ -100,7 +100,7 @@ def scope_of(
     pods = sorted(
         pod.key
         for pod in live_pods(compiled.cluster)
-        if (pod.node == node if local is None else pod.key in local)
+        if (is_local(pod, node) if local is None else pod.key in local)
     )
     policy_sets = {
         (direction, policy_set.policies): policy_set

@@ -34,6 +34,11 @@ def claims_of(cluster: Cluster) -> Claims:
     }
 
 
+def is_local(pod: Pod | None, node: str) -> bool:
+    """Whether a pod has an address of its own, and has it on this node."""
+    return pod is not None and pod.node == node and selectable(pod)
+
+
 def live_pods(cluster: Cluster) -> Iterable[Pod]:
     """Return the pods that have an address of their own."""
     return (pod for pod in cluster.pods.values() if selectable(pod))

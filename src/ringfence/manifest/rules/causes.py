@@ -99,12 +99,6 @@ class Causes:
         detail = f"may not be more than {most} {unit}"
         self._add(path, "FieldValueTooLong", "Too long", detail)
 
-    def too_many(self, path: FieldPath, count: int, most: int) -> None:
-        """Add that a list has more entries than it may."""
-        unit = "item" if most == 1 else "items"
-        detail = f"must have at most {most} {unit}"
-        self._add(path, "FieldValueTooMany", f"Too many: {count}", detail)
-
     def _add(self, path: FieldPath, reason: str, head: str, detail: str) -> None:
         message = f"{head}: {detail}" if detail else head
         self.found.append(Cause(field_text(path), reason, message, path))
