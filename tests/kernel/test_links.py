@@ -32,8 +32,8 @@ by_name = {bridge.name: bridge for bridge in links.bridges().values()}
 """
 
 
-def run_isolated(body: str) -> str:
-    return run_python(f"LINKS = {LINKS!r}\n{HEAD}{body}").strip()
+def run_isolated(body: str, links: str = LINKS) -> str:
+    return run_python(f"LINKS = {links!r}\n{HEAD}{body}").strip()
 
 
 def test_own_addresses_are_those_of_every_link() -> None:
@@ -95,3 +95,13 @@ def test_a_pair_whose_ends_are_both_up_runs_soon() -> None:
         "print(links.pairs_run())"
     )
     assert told == "True"
+
+
+def test_more_links_than_a_datagram_holds_are_listed_again_and_again() -> None:
+    many = "".join(f"link add v{n} type veth peer name w{n}\n" for n in range(99))
+    told = run_isolated(
+        "print([links.pairs_run() for _ in range(3)])\n"
+        "print([bridge.name for bridge in links.bridges().values()])",
+        LINKS + many,
+    )
+    assert told.splitlines() == ["[False, False, False]", "['br0']"]

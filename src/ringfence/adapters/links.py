@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -28,7 +29,13 @@ from ringfence.ruleset.wire.attributes import (
     attribute,
     attributes,
 )
-from ringfence.ruleset.wire.envelopes import DONE, ERROR, Envelope, envelopes
+from ringfence.ruleset.wire.envelopes import (
+    DONE,
+    ERROR,
+    INTERRUPTED,
+    Envelope,
+    envelopes,
+)
 
 _NEWLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE = 16, 18, 20, 22, 24, 26
 _LINK = Struct("=BxHiII")
@@ -46,6 +53,7 @@ _SYSCTLS = {
     6: Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
 }
 _DATAGRAM = 1 << 16
+_TRIES, _PAUSE_S = 20, 0.005
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -72,7 +80,7 @@ class Links(NetlinkSocket):
         """Return every address of the namespace's own links, packed."""
         body = _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         found = set()
-        for message in self._answers(_GETADDR, DUMP, body, "list addresses"):
+        for message in self._dump(_GETADDR, body, "list addresses"):
             parts = attributes(message.data[HEADER.size + _ADDRESS.size :])
             value = parts.get(_IFA_LOCAL) or parts.get(_IFA_ADDRESS)
             if message.type == _NEWADDR and value is not None:
@@ -81,9 +89,7 @@ class Links(NetlinkSocket):
 
     def bridges(self) -> dict[int, Bridge]:
         """Return the bridges of the namespace by their interface index."""
-        body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-        answers = self._answers(_GETLINK, DUMP, body, "list links")
-        found = filter(None, map(_bridge, answers))
+        found = filter(None, map(_bridge, self._links()))
         return {bridge.number: bridge for bridge in found}
 
     def pairs_run(self) -> bool:
@@ -92,12 +98,8 @@ class Links(NetlinkSocket):
         The end that was up first gets its queue from a worker of the kernel, later
         (linux/if.h, IF_OPER_UP); what is sent before is lost.
         """
-        body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-        return all(
-            state == _OPER_UP
-            for message in self._answers(_GETLINK, DUMP, body, "list links")
-            for state in _pair_state(message)
-        )
+        states = (state for message in self._links() for state in _pair_state(message))
+        return all(state == _OPER_UP for state in states)
 
     def link_to(self, address: IPAddress) -> int | None:
         """Return the index of the link that packets to an address leave by."""
@@ -105,7 +107,7 @@ class Links(NetlinkSocket):
         head = _ROUTE.pack(family, address.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
         body = head + attribute(_RTA_DST, address.packed)
         try:
-            answers = list(self._answers(_GETROUTE, 0, body, "look up a route"))
+            answers = self._ask(_GETROUTE, 0, body, "look up a route")
         except _RefusedError:
             return None  # no route leads there
         for message in answers:
@@ -122,36 +124,48 @@ class Links(NetlinkSocket):
         body = _LINK.pack(socket.AF_UNSPEC, 0, bridge.number, 0, 0)
         body += attribute(_IFLA_LINKINFO | NESTED, info)
         what = f"have bridge {bridge.name} call netfilter"
-        list(self._answers(_NEWLINK, ACK, body, what))
+        self._ask(_NEWLINK, ACK, body, what)
 
-    def _answers(
-        self, kind: int, flags: int, body: bytes, what: str
-    ) -> Iterator[Envelope]:
-        """Yield the messages that answer a request, up to the last one."""
+    def _links(self) -> list[Envelope]:
+        body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        return self._dump(_GETLINK, body, "list links")
+
+    def _dump(self, kind: int, body: bytes, what: str) -> list[Envelope]:
+        """Return a listing that nothing changed while it was made."""
+        for _ in range(_TRIES):
+            answers = self._ask(kind, DUMP, body, what)
+            if not any(message.flags & INTERRUPTED for message in answers):
+                return answers
+            time.sleep(_PAUSE_S)
+        raise KernelError(f"cannot {what}: they change faster than they can be listed")
+
+    def _ask(self, kind: int, flags: int, body: bytes, what: str) -> list[Envelope]:
+        """Return all that answers a request, its end of list with it.
+
+        Never a part: the kernel refuses a listing while another is unread.
+        """
         head = HEADER.pack(HEADER.size + len(body), kind, REQUEST | flags, 1, 0)
         self._socket.send(head + body)
+        answers: list[Envelope] = []
         while True:
             for message in envelopes(self._socket.recv(_DATAGRAM)):
-                if message.type == DONE:
-                    return
-                if message.type == ERROR:
-                    if message.error():
-                        raise _RefusedError(what, message.error())
-                    return
-                yield message
-                if not flags:
-                    return
+                answers.append(message)
+                if message.type in (DONE, ERROR) and message.error():
+                    raise _RefusedError(
+                        f"the kernel refused to {what}: {os.strerror(message.error())}"
+                    )
+                if message.type in (DONE, ERROR) or not flags:
+                    return answers
 
 
 class _RefusedError(KernelError):
     """The kernel refused a request."""
 
-    def __init__(self, what: str, code: int) -> None:
-        super().__init__(f"the kernel refused to {what}: {os.strerror(code)}")
-
 
 def _pair_state(message: Envelope) -> bytes:
     """Return the state of an end of a veth pair, nothing of another link."""
+    if message.type != _NEWLINK:
+        return b""
     parts = attributes(message.data[HEADER.size + _LINK.size :])
     info = attributes(parts.get(_IFLA_LINKINFO, b""))
     is_end = bytes(info.get(_INFO_KIND, b"")).rstrip(b"\0") == b"veth"

@@ -7,6 +7,8 @@ import socket
 import struct
 from typing import Any
 
+from ringfence.errors import KernelError
+
 _LENGTH = struct.Struct("!I")
 
 
@@ -23,7 +25,13 @@ class Channel:
         self._socket.close()
 
     def send(self, value: object) -> None:
-        """Send a value; raises BrokenPipeError when nobody is there any more."""
+        """Send a value; raises BrokenPipeError when nobody is there any more.
+
+        Of a KernelError of any kind its words arrive, as a plain one: a kind of its own
+        may hold what can't be sent.
+        """
+        if isinstance(value, KernelError):
+            value = KernelError(str(value))
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         self._socket.sendall(_LENGTH.pack(len(data)) + data)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from threading import Thread
+from threading import Lock, Thread
 
 import pytest
 
+from ringfence.errors import KernelError
 from ringfence.lab.channel import Channel
 
 
@@ -26,4 +27,20 @@ def test_the_end_of_the_other_side_is_an_end_of_file() -> None:
     here.close()
     with pytest.raises(EOFError):
         there.receive()
+    there.close()
+
+
+class WithALockError(KernelError):
+    def __init__(self, what: str, code: int) -> None:
+        super().__init__(f"{what}: {code}")
+        self.held = Lock()
+
+
+def test_an_error_of_any_kind_arrives_as_its_words() -> None:
+    here, there = map(Channel, socket.socketpair())
+    here.send(WithALockError("the kernel refused", 16))
+    arrived = there.receive()
+    assert type(arrived) is KernelError
+    assert str(arrived) == "the kernel refused: 16"
+    here.close()
     there.close()
