@@ -36,18 +36,18 @@ from typing import NamedTuple
 from bench.cluster import APPS, labelled, make_cluster
 from bench.firstpackets import MOST, UDP_BYTES, Packets
 from bench.nftables import OPEN
-from ringfence.adapters.nftables import Nftables
+from ringfence.adapters.kernel.nftables import Nftables
 from ringfence.engine.compiler import compile_cluster
-from ringfence.lab.fabric import Fabric
+from ringfence.lab.inside.fabric import Fabric
 from ringfence.lab.plan import Plan, Site, SiteKind
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress, Protocol
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import METADATA_NAME, Namespace, Pod
-from ringfence.ruleset.delta import load
+from ringfence.ruleset.changes.delta import load
 from ringfence.ruleset.ir import Chain, Table
-from ringfence.ruleset.lower import TABLE_COMMENT, TABLE_NAME, lower
+from ringfence.ruleset.lowering.lower import TABLE_COMMENT, TABLE_NAME, lower
 
 PODS, POLICIES, NAMESPACES = 10_000, 1_000, 100
 ROUNDS, PARTS, FORGET = 2_000, 10, 20

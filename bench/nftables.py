@@ -14,10 +14,20 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from ringfence.adapters.netns import NetworkNamespace
-from ringfence.adapters.nftables import Nftables, Refused
+from ringfence.adapters.kernel.netns import NetworkNamespace
+from ringfence.adapters.kernel.nftables import Nftables, Refused
 from ringfence.model.flow import Protocol
-from ringfence.ruleset.delta import load
+from ringfence.ruleset.changes.delta import load
+from ringfence.ruleset.changes.transaction import (
+    AddElements,
+    AddRule,
+    AddVerdicts,
+    DeleteSet,
+    FlushChain,
+    Operation,
+    SetType,
+    Transaction,
+)
 from ringfence.ruleset.ir import (
     Chain,
     Count,
@@ -39,18 +49,8 @@ from ringfence.ruleset.ir import (
     Table,
     VerdictMap,
 )
-from ringfence.ruleset.lower import TABLE_COMMENT
+from ringfence.ruleset.lowering.lower import TABLE_COMMENT
 from ringfence.ruleset.render import render
-from ringfence.ruleset.transaction import (
-    AddElements,
-    AddRule,
-    AddVerdicts,
-    DeleteSet,
-    FlushChain,
-    Operation,
-    SetType,
-    Transaction,
-)
 from ringfence.ruleset.wire.encode import encode
 from ringfence.ruleset.wire.normal import same
 from ringfence.sets.interval import Interval

@@ -20,8 +20,8 @@ from ipaddress import IPv4Address, IPv4Network
 from random import Random
 from typing import NamedTuple
 
-from ringfence.adapters.netns import NetworkNamespace
-from ringfence.adapters.nftables import Nftables
+from ringfence.adapters.kernel.netns import NetworkNamespace
+from ringfence.adapters.kernel.nftables import Nftables
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node as Enforced
 from ringfence.agent.service import resident_bytes
@@ -37,7 +37,7 @@ from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import METADATA_NAME, ContainerPort, Namespace, Node, Pod
 from ringfence.ruleset.enforcement import ENFORCE
-from ringfence.ruleset.lower import TABLE_NAME, lower
+from ringfence.ruleset.lowering.lower import TABLE_NAME, lower
 from ringfence.ruleset.wire.normal import normal
 
 EVENTS, REPORTS = 200_000, 10

@@ -19,7 +19,7 @@ from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import METADATA_NAME, Namespace, Node, Pod
-from ringfence.ruleset.owners import claims_of
+from ringfence.ruleset.lowering.owners import claims_of
 
 Module = Callable[[str], Any]
 LABEL_SETS: tuple[dict[str, str], ...] = (

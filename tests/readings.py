@@ -14,7 +14,7 @@ from ringfence.analysis.matrix import By, Cell, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import evaluate
 from ringfence.lab.topology import plan_topology
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster
@@ -27,8 +27,8 @@ from ringfence.model.flow import (
     PodEnd,
 )
 from ringfence.model.verdict import Outcome
-from ringfence.ruleset.journey import Wire
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.simulation.journey import Wire
 
 SOMEWHERE = (ip_address("198.18.0.77"), ip_address("2001:db8:77::1"))
 """Addresses that no block of the cases holds: the internet."""

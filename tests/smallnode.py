@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 from programs import run_python
-from ringfence.adapters.netlink import LOOPBACK, Netlink, link_up
-from ringfence.adapters.netns import NetworkNamespace, set_sysctl
-from ringfence.adapters.nft import find_nft, replace_ruleset
+from ringfence.adapters.kernel.netlink import LOOPBACK, Netlink, link_up
+from ringfence.adapters.kernel.netns import NetworkNamespace, set_sysctl
+from ringfence.adapters.kernel.nft import find_nft, replace_ruleset
 from ringfence.engine.following.state import State
-from ringfence.lab.links import routed
+from ringfence.lab.inside.links import routed
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPAddress
 from ringfence.model.meta import ObjectKey
 from ringfence.ruleset.enforcement import ENFORCE, Enforcement
-from ringfence.ruleset.lower import Lowered, lower
+from ringfence.ruleset.lowering.lower import Lowered, lower
 from ringfence.ruleset.render import render
 
 GATEWAYS = (ip_address("169.254.1.1"), ip_address("fe80::1"))

@@ -15,12 +15,12 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import IO, Any
 
-from ringfence.adapters.netns import set_sysctl
+from ringfence.adapters.kernel.netns import set_sysctl
 from ringfence.adapters.process import raise_open_files
-from ringfence.lab.fabric import Fabric
+from ringfence.lab.inside.fabric import Fabric
+from ringfence.lab.inside.probe import Prober
+from ringfence.lab.inside.reactor import Reactor
 from ringfence.lab.plan import OUTSIDE, Bridge, Cni, Fate, Plan, Probe, Site, SiteKind
-from ringfence.lab.probe import Prober
-from ringfence.lab.reactor import Reactor
 from ringfence.model.flow import IPAddress, IPNetwork
 
 NODES = {

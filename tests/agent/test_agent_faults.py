@@ -18,10 +18,10 @@ from agent.cluster import node_object
 from agent.nodes import node
 from agent.stage import CLIENT, PLACES, SERVER, Stage, staged
 from controlplane.servers import ControlPlane
-from ringfence.adapters.nflog import Nflog
-from ringfence.adapters.reflector import FOLLOWED
+from ringfence.adapters.kernel.nflog import Nflog
+from ringfence.adapters.kubernetes.reflector import FOLLOWED
 from ringfence.lab.plan import Cni
-from ringfence.ruleset.policychain import LOG_GROUP
+from ringfence.ruleset.lowering.policychain import LOG_GROUP
 
 pytestmark = [pytest.mark.kernel, pytest.mark.controlplane]
 

@@ -33,9 +33,9 @@ table inet cut {
 """
 HEAD = """
 import socket, subprocess
-from ringfence.adapters.conntrack import Conntrack
-from ringfence.adapters.netlink import LOOPBACK, Netlink, link_up
-from ringfence.adapters.netns import isolate
+from ringfence.adapters.kernel.conntrack import Conntrack
+from ringfence.adapters.kernel.netlink import LOOPBACK, Netlink, link_up
+from ringfence.adapters.kernel.netns import isolate
 from ringfence.errors import KernelError
 isolate()
 Netlink().request([link_up(LOOPBACK)])
@@ -167,8 +167,8 @@ except KernelError as error:
 
 
 RELABELLED = """
-from ringfence.adapters.conntrack import Conntrack
-from ringfence.agent.cut import Judge, Site
+from ringfence.adapters.kernel.conntrack import Conntrack
+from ringfence.agent.enforcing.cut import Judge, Site
 from ringfence.engine.following.events import Event
 from ringfence.model.flow import Direction
 from ringfence.model.labels import EVERYTHING

@@ -16,10 +16,10 @@ import pytest
 from test_realise import nft, powerless
 
 from programs import run_python
-from ringfence.adapters.conntrack import Conntrack
-from ringfence.adapters.netlink import LOOPBACK, Netlink, link_up
-from ringfence.agent.cut import Judge, Site
-from ringfence.agent.cutting import Cutter
+from ringfence.adapters.kernel.conntrack import Conntrack
+from ringfence.adapters.kernel.netlink import LOOPBACK, Netlink, link_up
+from ringfence.agent.enforcing.cut import Judge, Site
+from ringfence.agent.enforcing.cutting import Cutter
 from ringfence.agent.plan import Touched
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
@@ -29,7 +29,7 @@ from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Namespace, Pod
 from ringfence.observe.tracked import Tracked
-from ringfence.ruleset.owners import claims_of
+from ringfence.ruleset.lowering.owners import claims_of
 
 pytestmark = pytest.mark.kernel
 

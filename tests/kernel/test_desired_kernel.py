@@ -7,13 +7,13 @@ from test_nftables_netlink import _worker, isolated
 
 from choices import some_enforcement
 from churn import random_events
-from ringfence.adapters.nftables import Nftables
+from ringfence.adapters.kernel.nftables import Nftables
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.following.state import State
-from ringfence.ruleset.delta import delta, load
-from ringfence.ruleset.desired import Desired
+from ringfence.ruleset.changes.delta import delta, load
+from ringfence.ruleset.changes.desired import Desired
 from ringfence.ruleset.enforcement import ENFORCE
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.wire.normal import normal
 from strategies import make_world, seeded
 

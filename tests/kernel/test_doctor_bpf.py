@@ -15,7 +15,7 @@ PYTHON = (sys.executable, "-c")
 # Loads "return 0" as a classifier, attaches it to lo with a link, and asks.
 SCRIPT = """
 import ctypes, errno, os, platform, struct, sys
-from ringfence.adapters.bpf import _CALLS, attached
+from ringfence.adapters.kernel.bpf import _CALLS, attached
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -22,8 +22,8 @@ route add 10.8.0.0/24 dev plain
 HEAD = """
 import subprocess
 from ipaddress import ip_address
-from ringfence.adapters.links import Links, netfilter_sees_bridges
-from ringfence.adapters.netns import isolate
+from ringfence.adapters.kernel.links import Links, netfilter_sees_bridges
+from ringfence.adapters.kernel.netns import isolate
 isolate()
 # One program: the first one is the init of the process namespace, and its end.
 subprocess.run(["ip", "-batch", "-"], input=LINKS, text=True, check=True)
@@ -78,7 +78,7 @@ def test_a_bridge_shows_its_packets_after_it_was_told_to() -> None:
 
 def test_the_sysctls_say_what_every_bridge_shows() -> None:
     told = run_isolated(
-        "from ringfence.adapters.netns import set_sysctl\n"
+        "from ringfence.adapters.kernel.netns import set_sysctl\n"
         "set_sysctl('bridge/bridge-nf-call-iptables', 0)\n"
         "set_sysctl('bridge/bridge-nf-call-ip6tables', 1)\n"
         "print(sorted(netfilter_sees_bridges()))"

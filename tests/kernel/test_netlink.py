@@ -12,8 +12,8 @@ pytestmark = pytest.mark.kernel
 
 HEAD = """
 from ipaddress import ip_address
-from ringfence.adapters.netlink import *
-from ringfence.adapters.netns import NetworkNamespace, isolate
+from ringfence.adapters.kernel.netlink import *
+from ringfence.adapters.kernel.netns import NetworkNamespace, isolate
 from ringfence.errors import KernelError
 import subprocess
 isolate()

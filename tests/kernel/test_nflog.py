@@ -16,7 +16,7 @@ WORLD = """
 import json
 import select
 import time
-from ringfence.adapters.nflog import Nflog
+from ringfence.adapters.kernel.nflog import Nflog
 from ringfence.model.flow import Direction, Protocol
 from ringfence.model.labels import EVERYTHING, LabelSelector, Operator, Requirement
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
@@ -205,7 +205,7 @@ with Nflog([100]) as log:
 
 def test_a_group_that_another_reads_is_refused() -> None:
     printed = run_alone("""
-from ringfence.adapters.nflog import Nflog
+from ringfence.adapters.kernel.nflog import Nflog
 from ringfence.errors import KernelError
 first = Nflog([100])
 try:
@@ -220,8 +220,8 @@ except KernelError as error:
 def test_a_denial_is_observed_live() -> None:
     printed = run_alone(f"""{WORLD}
 import os, queue, subprocess, sys, tempfile
-from ringfence.agent.flowlog import FlowLog
-from ringfence.agent.flowtap import FlowTap
+from ringfence.agent.records.flowlog import FlowLog
+from ringfence.agent.records.flowtap import FlowTap
 node = world(CLOSED)
 made = node.enforce()
 inbox = queue.Queue()

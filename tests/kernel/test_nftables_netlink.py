@@ -15,12 +15,28 @@ from typing import ParamSpec
 
 import pytest
 
-from ringfence.adapters.netns import NetworkNamespace, isolate
-from ringfence.adapters.nftables import Nftables, Refused
+from ringfence.adapters.kernel.netns import NetworkNamespace, isolate
+from ringfence.adapters.kernel.nftables import Nftables, Refused
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import KernelError
 from ringfence.model.flow import Protocol
-from ringfence.ruleset.delta import delta, load
+from ringfence.ruleset.changes.delta import delta, load
+from ringfence.ruleset.changes.transaction import (
+    AddChain,
+    AddElements,
+    AddRule,
+    AddVerdicts,
+    DeleteChain,
+    DeleteCounter,
+    DeleteElements,
+    DeleteMap,
+    DeleteSet,
+    DeleteVerdicts,
+    FlushChain,
+    Operation,
+    SetType,
+    Transaction,
+)
 from ringfence.ruleset.ir import (
     Chain,
     Count,
@@ -43,24 +59,8 @@ from ringfence.ruleset.ir import (
     Table,
     VerdictMap,
 )
-from ringfence.ruleset.lower import TABLE_COMMENT, lower
+from ringfence.ruleset.lowering.lower import TABLE_COMMENT, lower
 from ringfence.ruleset.render import render
-from ringfence.ruleset.transaction import (
-    AddChain,
-    AddElements,
-    AddRule,
-    AddVerdicts,
-    DeleteChain,
-    DeleteCounter,
-    DeleteElements,
-    DeleteMap,
-    DeleteSet,
-    DeleteVerdicts,
-    FlushChain,
-    Operation,
-    SetType,
-    Transaction,
-)
 from ringfence.ruleset.wire.normal import normal, same
 from ringfence.sets.interval import Interval
 from strategies import make_world, seeded
@@ -448,7 +448,10 @@ def test_a_listing_is_of_one_moment_while_others_write() -> None:
 def test_who_lacks_the_capability_is_told_which() -> None:
     without = ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
     prefix = ["setpriv", *without] if os.geteuid() == 0 else []
-    program = "from ringfence.adapters.nftables import *; Nftables().table('ringfence')"
+    program = (
+        "from ringfence.adapters.kernel.nftables import Nftables\n"
+        "Nftables().table('ringfence')"
+    )
     ended = subprocess.run(
         [*prefix, sys.executable, "-c", program],
         capture_output=True,

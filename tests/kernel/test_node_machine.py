@@ -22,19 +22,19 @@ from test_realise import Choosy
 
 from choices import some_enforcement
 from churn import random_events
-from ringfence.adapters.nftables import Nftables
-from ringfence.agent.audit import audit
-from ringfence.agent.degrade import expendable, names_of
+from ringfence.adapters.kernel.nftables import Nftables
+from ringfence.agent.enforcing.degrade import expendable, names_of
+from ringfence.agent.inspection.audit import audit
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import Node
 from ringfence.engine.compiler import compile_cluster, selectable
 from ringfence.engine.following.state import State
 from ringfence.errors import KernelError
 from ringfence.model.cluster import Cluster
-from ringfence.ruleset.delta import load
+from ringfence.ruleset.changes.delta import load
 from ringfence.ruleset.enforcement import ENFORCE, Enforcement
 from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import TABLE_COMMENT, TABLE_NAME, lower
+from ringfence.ruleset.lowering.lower import TABLE_COMMENT, TABLE_NAME, lower
 from ringfence.ruleset.wire.normal import normal
 from strategies import make_world, randoms, seeded
 

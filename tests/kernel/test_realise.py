@@ -15,16 +15,14 @@ from itertools import pairwise
 import pytest
 from test_nftables_netlink import _worker, isolated
 
-from ringfence.adapters.nftables import Nftables, Refused
-from ringfence.agent.degrade import subject, without
+from ringfence.adapters.kernel.nftables import Nftables, Refused
+from ringfence.agent.enforcing.degrade import subject, without
+from ringfence.agent.enforcing.realise import Realiser
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.realise import Realiser
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import KernelError
-from ringfence.ruleset.delta import delta
-from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import TABLE_NAME, lower
-from ringfence.ruleset.transaction import (
+from ringfence.ruleset.changes.delta import delta
+from ringfence.ruleset.changes.transaction import (
     AddCounter,
     AddElements,
     AddRule,
@@ -33,6 +31,8 @@ from ringfence.ruleset.transaction import (
     Operation,
     Transaction,
 )
+from ringfence.ruleset.ir import Table
+from ringfence.ruleset.lowering.lower import TABLE_NAME, lower
 from ringfence.ruleset.wire.normal import normal
 from strategies import make_world, seeded
 

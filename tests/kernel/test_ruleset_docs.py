@@ -13,7 +13,7 @@ from ringfence.cli.options import Inputs
 from ringfence.cli.sourcing import Sources
 from ringfence.engine.compiler import compile_cluster
 from ringfence.lab.topology import plan_topology
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.render import render
 
 pytestmark = pytest.mark.kernel

@@ -11,7 +11,7 @@ import pytest
 
 from ringfence.engine.compiler import compile_cluster
 from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.render import render, render_rule
 from strategies import make_world, seeded
 from worlds import cluster, ingress, peer, pod, rule, tcp

@@ -14,8 +14,8 @@ import pytest
 from controlplane.servers import ControlPlane, control_plane
 from live.following import following, name_of, names, reflecting
 from live.proxy import proxied
-from ringfence.adapters.deltas import Changed, Down, Listed, Up
-from ringfence.adapters.kubeconfig import Choice, choose_access
+from ringfence.adapters.kubernetes.deltas import Changed, Down, Listed, Up
+from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access
 from ringfence.model.netpol import NetworkPolicy
 
 pytestmark = pytest.mark.controlplane

@@ -17,12 +17,12 @@ import pytest
 
 from live.following import Following, following, names
 from live.loopback import Answer, Reply, Request, serving, write_config
-from ringfence.adapters.connection import Connection
-from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
-from ringfence.adapters.kubeconfig import Choice, choose_access
-from ringfence.adapters.reflector import Pace, Reflector
-from ringfence.adapters.refusals import Resource
-from ringfence.adapters.session import MOST_LINE_BYTES
+from ringfence.adapters.kubernetes.connection import Connection
+from ringfence.adapters.kubernetes.deltas import Changed, Delta, Down, Listed, Up
+from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access
+from ringfence.adapters.kubernetes.reflector import Pace, Reflector
+from ringfence.adapters.kubernetes.refusals import Resource
+from ringfence.adapters.kubernetes.session import MOST_LINE_BYTES
 
 END = {"k8s.io/initial-events-end": "true"}
 

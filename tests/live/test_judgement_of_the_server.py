@@ -12,7 +12,7 @@ from cases import every_case
 from controlplane.servers import Answered, ControlPlane
 from ringfence.manifest.reader import items, read_documents
 from ringfence.manifest.strictness import Options
-from ringfence.manifest.validate import judge
+from ringfence.manifest.validation.validate import judge
 
 pytestmark = pytest.mark.controlplane
 URL = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.adapters.kubeconfig import Access, Choice, choose_access
+from ringfence.adapters.kubernetes.kubeconfig import Access, Choice, choose_access
 from ringfence.errors import InputError
 
 

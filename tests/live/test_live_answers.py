@@ -12,11 +12,11 @@ import pytest
 from cases import Case, articles, conformance, flows_of
 from controlplane.servers import ControlPlane
 from live.commands import ringfence
-from ringfence.adapters.kubeconfig import Choice, choose_access
-from ringfence.adapters.live import read_live
+from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access
+from ringfence.adapters.kubernetes.live import read_live
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import evaluate
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.reader import items, read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster

@@ -88,7 +88,9 @@ class Copy(NamedTuple):
             moment.manifests, moment.name
         )
         options = self.module("manifest.strictness").Options()
-        decoded = self.module("manifest.decode").decode_documents(documents, options)
+        decoded = self.module("manifest.decoding.decode").decode_documents(
+            documents, options
+        )
         cluster: Cluster = decoded.cluster
         return cluster
 

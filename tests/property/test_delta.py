@@ -10,10 +10,10 @@ from hypothesis import given
 
 from choices import some_enforcement
 from ringfence.engine.compiler import compile_cluster
-from ringfence.ruleset.applied import applied
-from ringfence.ruleset.delta import delta, load
+from ringfence.ruleset.changes.applied import applied
+from ringfence.ruleset.changes.delta import delta, load
 from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from strategies import make_world, randoms, seeded
 
 

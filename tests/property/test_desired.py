@@ -14,12 +14,12 @@ from choices import some_enforcement
 from churn import random_events
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.following.state import State
-from ringfence.ruleset.applied import applied
-from ringfence.ruleset.delta import load
-from ringfence.ruleset.desired import Desired
+from ringfence.ruleset.changes.applied import applied
+from ringfence.ruleset.changes.delta import load
+from ringfence.ruleset.changes.desired import Desired
+from ringfence.ruleset.changes.transaction import Transaction
 from ringfence.ruleset.enforcement import ENFORCE
-from ringfence.ruleset.lower import lower
-from ringfence.ruleset.transaction import Transaction
+from ringfence.ruleset.lowering.lower import lower
 
 NODE = "n1"
 STEPS = 40

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 import strategies
-from ringfence.analysis.difference import Change, Difference, difference
-from ringfence.analysis.ends import NamedEnd
+from ringfence.analysis.change.difference import Change, Difference, difference
+from ringfence.analysis.change.ends import NamedEnd
 from ringfence.analysis.matrix import By, Endpoint, matrix
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import compile_cluster

@@ -16,8 +16,8 @@ from ringfence.model.cluster import Cluster
 from ringfence.model.flow import PORT_PROTOCOLS, End, Flow, Protocol
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import Node
-from ringfence.ruleset.journey import Journey, Wire
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.simulation.journey import Journey, Wire
 from strategies import NUMBERS, World, make_world, randoms, seeded
 
 EDGES = sorted({port + step for port in NUMBERS for step in (-1, 0, 1)} - {65536})

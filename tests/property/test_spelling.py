@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import strategies
 from manifests import write_manifests
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster

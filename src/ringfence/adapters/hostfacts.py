@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ringfence.adapters.bpf import attached
-from ringfence.adapters.links import netfilter_sees_bridges
+from ringfence.adapters.kernel.bpf import attached
+from ringfence.adapters.kernel.links import netfilter_sees_bridges
 from ringfence.adapters.process import find_program, run_program
 from ringfence.doctor.facts import (
     BridgeFilter,

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import Any, TypeAlias
 
-from ringfence.adapters.deltas import Changed, Delta, Down, Listed, Up
-from ringfence.adapters.nftables import Nftables
+from ringfence.adapters.kernel.nftables import Nftables
+from ringfence.adapters.kubernetes.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.agent import journal
-from ringfence.agent.audit import audit, contents
-from ringfence.agent.auditing import Auditing, Realised, read_kernel
-from ringfence.agent.bridging import Bridging
 from ringfence.agent.config import (
     Config,
     Established,
     chosen_enforcement,
     is_closed,
 )
-from ringfence.agent.cutting import Cutter
-from ringfence.agent.flows import Flows
+from ringfence.agent.enforcing.bridging import Bridging
+from ringfence.agent.enforcing.cutting import Cutter
 from ringfence.agent.health import Health
+from ringfence.agent.inspection.audit import audit, contents
+from ringfence.agent.inspection.auditing import Auditing, Realised, read_kernel
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.node import NOTHING, Node
 from ringfence.agent.plan import Touched
+from ringfence.agent.records.flows import Flows
 from ringfence.agent.state import Intake, Key, cluster_of
 from ringfence.engine.following.events import Kind
 from ringfence.errors import Problem

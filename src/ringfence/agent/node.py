@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ringfence.adapters.links import Links
-from ringfence.adapters.nftables import Nftables
-from ringfence.agent.cut import Judge, Site
+from ringfence.adapters.kernel.links import Links
+from ringfence.adapters.kernel.nftables import Nftables
+from ringfence.agent.enforcing.cut import Judge, Site
+from ringfence.agent.enforcing.realise import Realiser
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.plan import Touched, touched
-from ringfence.agent.realise import Realiser
 from ringfence.engine.following.changes import Changes
 from ringfence.engine.following.events import Event
 from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
-from ringfence.ruleset.desired import Desired
+from ringfence.ruleset.changes.desired import Desired
 from ringfence.ruleset.enforcement import Enforcement
-from ringfence.ruleset.owners import is_local
+from ringfence.ruleset.lowering.owners import is_local
 
 NOTHING = Touched()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from urllib.parse import urlsplit
 
-from ringfence.adapters.kubeconfig import Access, Choice, choose_access
-from ringfence.adapters.reflector import Reflector
+from ringfence.adapters.kubernetes.kubeconfig import Access, Choice, choose_access
+from ringfence.adapters.kubernetes.reflector import Reflector
 from ringfence.agent import journal
 from ringfence.agent.config import Config
 from ringfence.agent.health import Health, HealthServer

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ringfence.engine.masks import chosen, mask_of
+from ringfence.engine.allpairs.masks import chosen, mask_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ringfence.analysis.exposure import trial
 from ringfence.analysis.gateways import Door, doors
 from ringfence.analysis.matrix import By, Cell, Matrix
-from ringfence.engine.classes import Outside, joined
+from ringfence.engine.allpairs.classes import Outside, joined
 from ringfence.engine.compiled import Compiled
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPNetwork, PodEnd, Protocol

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix
 from ringfence.analysis.strangers import Strangers, invite
-from ringfence.engine.classes import Outside, joined, pod_classes
+from ringfence.engine.allpairs.classes import Outside, joined, pod_classes
 from ringfence.engine.compiled import Compiled, PeerSelector
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.flow import Direction, IPNetwork

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol as Shape
 
 from ringfence.analysis.matrix import By, Cell, Endpoint, Matrix, Stretch
-from ringfence.engine.blocks import policy_blocks
+from ringfence.engine.allpairs.blocks import policy_blocks
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import AddressEnd, End, InternetEnd, PodEnd
 from ringfence.sets.cidr import carve

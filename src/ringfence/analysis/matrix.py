@@ -9,10 +9,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from ringfence.analysis.columns import Columns
-from ringfence.engine.classes import joined
+from ringfence.engine.allpairs.classes import joined
+from ringfence.engine.allpairs.masks import mask_of
+from ringfence.engine.allpairs.reachability import NOTHING, Conns, Reachability
 from ringfence.engine.compiled import Compiled
-from ringfence.engine.masks import mask_of
-from ringfence.engine.reachability import NOTHING, Conns, Reachability
 from ringfence.model.flow import Direction, IPNetwork
 from ringfence.model.meta import ObjectKey
 from ringfence.model.workload import Owner, Pod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ringfence.adapters.kubeconfig import Access
+    from ringfence.adapters.kubernetes.kubeconfig import Access
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smh]))+")
@@ -109,6 +109,6 @@ def take_live(given: dict[str, Any]) -> Live | None:
             if value:
                 raise click.UsageError(f"{_NAMED[name]} needs --live")
         return None
-    from ringfence.adapters.kubeconfig import Choice, choose_access  # noqa: PLC0415 - rarely used
+    from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access  # noqa: PLC0415 - rarely used
 
     return Live(choose_access(Choice(**named), os.environ), timeout_s)

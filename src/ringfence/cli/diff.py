@@ -23,7 +23,7 @@ from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
 
 if TYPE_CHECKING:
-    from ringfence.analysis.difference import Difference
+    from ringfence.analysis.change.difference import Difference
     from ringfence.manifest.reader import Document
 
 LIVE = "live"
@@ -82,7 +82,7 @@ def diff(  # noqa: PLR0913 - one parameter an option
     directory. With --live the word live is the cluster, and --overlay lays the
     other side over it. Exit code 0: no difference, 1: some, 2: an error.
     """
-    from ringfence.analysis.difference import difference  # noqa: PLC0415 - quick help
+    from ringfence.analysis.change.difference import difference  # noqa: PLC0415 - quick help
 
     if by is not None and output != "svg":
         raise click.UsageError(
@@ -118,7 +118,7 @@ def _compiled(
 ) -> Compiled:
     if cluster and side == LIVE:
         return compile_cluster(decode_layers(cluster, inputs).cluster)
-    from ringfence.adapters.sides import Inside, read_side  # noqa: PLC0415 - quick help
+    from ringfence.adapters.inputs.sides import Inside, read_side  # noqa: PLC0415 - quick help
 
     reading = inputs.sources.reading(
         recursive=inputs.recursive, namespace=inputs.namespace
@@ -146,8 +146,8 @@ def _drawn(
     found: Difference, clusters: tuple[Compiled, Compiled], by: str | None, theme: str
 ) -> Iterator[str]:
     from ringfence.analysis.matrix import By  # noqa: PLC0415 - quick help
-    from ringfence.report.diffpicture import difference_picture  # noqa: PLC0415
-    from ringfence.report.svg import svg_document  # noqa: PLC0415
+    from ringfence.report.drawing.svg import svg_document  # noqa: PLC0415
+    from ringfence.report.picture.diffpicture import difference_picture  # noqa: PLC0415
 
     drawn = difference_picture(found, *clusters, By(by) if by else None)
     yield svg_document(drawn, theme).rstrip("\n")

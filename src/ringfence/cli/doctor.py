@@ -75,7 +75,7 @@ def _cluster(given: dict[str, Any]) -> ClusterFacts | Unknown:
     live = take_live(given)
     if live is None:
         return Unknown("no cluster was asked: --live asks the kubeconfig's")
-    from ringfence.adapters.clusterfacts import cluster_facts  # noqa: PLC0415
+    from ringfence.adapters.kubernetes.clusterfacts import cluster_facts  # noqa: PLC0415
 
     return cluster_facts(live.access, timeout_s=live.timeout_s)
 

@@ -61,7 +61,7 @@ def install(
     chosen = {"--kubeconfig": kubeconfig, "--context": context}
     flags = [f"{name}={value}" for name, value in chosen.items() if value]
     if apply:
-        from ringfence.adapters.kubectl import server_side_apply  # noqa: PLC0415
+        from ringfence.adapters.kubernetes.kubectl import server_side_apply  # noqa: PLC0415
 
         click.echo(server_side_apply(text, flags), nl=False)
     elif flags:

@@ -167,20 +167,20 @@ def _listed(compiled: Compiled, asked: _Asked) -> Iterator[str]:
 
 def _drawn(compiled: Compiled, asked: _Asked) -> Iterator[str]:
     """Yield a diagram as pieces of text."""
-    from ringfence.report.diagram import diagram  # noqa: PLC0415 - quick help
+    from ringfence.report.picture.diagram import diagram  # noqa: PLC0415 - quick help
 
     table, picture = diagram(compiled, asked.by, asked.focus)
     match asked.output:
         case "svg":
-            from ringfence.report.svg import svg_document  # noqa: PLC0415
+            from ringfence.report.drawing.svg import svg_document  # noqa: PLC0415
 
             yield svg_document(picture, asked.theme)
         case "html":
-            from ringfence.report.html import html_document  # noqa: PLC0415
+            from ringfence.report.page.html import html_document  # noqa: PLC0415
 
             yield html_document(compiled, table, picture, asked.theme)
         case output:
-            from ringfence.report.graphs import dot_lines, mermaid_lines  # noqa: PLC0415
+            from ringfence.report.drawing.graphs import dot_lines, mermaid_lines  # noqa: PLC0415
 
             lines = dot_lines if output == "dot" else mermaid_lines
             for line in lines(picture):

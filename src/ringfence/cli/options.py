@@ -17,7 +17,7 @@ from ringfence.cli.sourcing import SOURCE_OPTIONS, Sources, take_sources
 from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from ringfence.manifest.decode import Decoded
+    from ringfence.manifest.decoding.decode import Decoded
     from ringfence.manifest.reader import Document
     from ringfence.manifest.strictness import Options
 
@@ -162,7 +162,7 @@ def _refuse_sources(sources: Sources, live: Live | None) -> None:
 
 def judging_options(inputs: Inputs) -> Options:
     """Return how strictly manifests are judged; raises click.UsageError."""
-    from ringfence.manifest.decode_identity import is_namespace_name  # noqa: PLC0415
+    from ringfence.manifest.decoding.identity import is_namespace_name  # noqa: PLC0415
     from ringfence.manifest.strictness import FieldValidation, Options  # noqa: PLC0415
 
     if not is_namespace_name(inputs.namespace):
@@ -183,7 +183,7 @@ def read_inputs(inputs: Inputs) -> list[Document]:
 
 
 def _layers(inputs: Inputs, *, entries: bool = False) -> list[list[Document]]:
-    from ringfence.adapters.sources import read_layers  # noqa: PLC0415
+    from ringfence.adapters.inputs.sources import read_layers  # noqa: PLC0415
 
     layers = []
     if inputs.live is not None:
@@ -205,7 +205,7 @@ def live_documents(
 
     Those that may not be listed are told on stderr. Raises InputError.
     """
-    from ringfence.adapters.live import read_live  # noqa: PLC0415
+    from ringfence.adapters.kubernetes.live import read_live  # noqa: PLC0415
 
     held = read_live(live.access, timeout_s=live.timeout_s, entries=entries)
     say("warning", held.warnings())
@@ -239,7 +239,7 @@ def load_cluster(inputs: Inputs, *, entries: bool = False) -> Decoded:
 
 def _faults(documents: Iterable[Document], inputs: Inputs) -> Iterable[Problem]:
     """Return what is wrong with the documents that could be read."""
-    from ringfence.manifest.decode import decode_documents  # noqa: PLC0415
+    from ringfence.manifest.decoding.decode import decode_documents  # noqa: PLC0415
 
     try:
         decode_documents(documents, judging_options(inputs))
@@ -250,7 +250,7 @@ def _faults(documents: Iterable[Document], inputs: Inputs) -> Iterable[Problem]:
 
 def decode_layers(layers: list[list[Document]], inputs: Inputs) -> Decoded:
     """Return the cluster of layers, as ``load_cluster`` does; raises InputError."""
-    from ringfence.manifest.decode import decode_cluster, decode_documents  # noqa: PLC0415
+    from ringfence.manifest.decoding.decode import decode_cluster, decode_documents  # noqa: PLC0415
     from ringfence.manifest.overlay import overlaid  # noqa: PLC0415
 
     options = judging_options(inputs)

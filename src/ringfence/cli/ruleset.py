@@ -23,7 +23,9 @@ from ringfence.errors import InputError, Problem
 from ringfence.model.cluster import Cluster
 from ringfence.ruleset.enforcement import Enforcement
 from ringfence.ruleset.ir import Hook
-from ringfence.ruleset.lower import Lowered, lower
+from ringfence.ruleset.lowering.lower import Lowered, lower
+from ringfence.ruleset.lowering.omissions import Omission
+from ringfence.ruleset.lowering.owners import live_pods
 from ringfence.ruleset.naming import (
     BlocksId,
     ContestedId,
@@ -36,8 +38,6 @@ from ringfence.ruleset.naming import (
     SampledId,
     UnknownId,
 )
-from ringfence.ruleset.omissions import Omission
-from ringfence.ruleset.owners import live_pods
 from ringfence.ruleset.render import render
 
 SCHEMA = "ringfence/ruleset/v1"

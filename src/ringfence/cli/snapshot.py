@@ -26,7 +26,7 @@ def snapshot(target: str, *, inputs: Inputs) -> int:
     Policies keep their places in the files they came from. The same cluster
     gives the same bytes. `--snapshot FILE` reads it wherever -f reads manifests.
     """
-    from ringfence.adapters.snapshot import snapshot_bytes  # noqa: PLC0415 - quick help
+    from ringfence.adapters.inputs.snapshot import snapshot_bytes  # noqa: PLC0415 - quick help
 
     data = snapshot_bytes(load_cluster(inputs, entries=True).cluster)
     if target == "-":

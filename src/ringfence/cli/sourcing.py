@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ringfence.adapters.sources import Reading, Source
+    from ringfence.adapters.inputs.sources import Reading, Source
 
 ORDER = "ringfence.order"
 """Where a context keeps the names of source options as the command line has them."""
@@ -22,7 +22,7 @@ KIND_OF = {
     "git": "--git",
     "snapshots": "--snapshot",
 }
-"""The option behind each parameter, as ``adapters.sources.Kind`` calls it."""
+"""The option behind each parameter, as ``adapters.inputs.sources.Kind`` calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Sources:
 
     def listed(self) -> list[Source]:
         """Return the sources for the reader."""
-        from ringfence.adapters.sources import Kind, Source  # noqa: PLC0415 - quick help
+        from ringfence.adapters.inputs.sources import Kind, Source  # noqa: PLC0415 - quick help
 
         return [Source(Kind(option), place) for option, place in self.given]
 
     def reading(self, *, recursive: bool, namespace: str) -> Reading:
         """Return how they are read."""
-        from ringfence.adapters.helm import Values  # noqa: PLC0415 - quick help
-        from ringfence.adapters.sources import Reading  # noqa: PLC0415
+        from ringfence.adapters.inputs.helm import Values  # noqa: PLC0415 - quick help
+        from ringfence.adapters.inputs.sources import Reading  # noqa: PLC0415
 
         values = Values(self.values, self.settings, namespace)
         return Reading(sys.stdin.buffer, recursive, values, apart=self.overlay)

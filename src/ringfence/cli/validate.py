@@ -22,9 +22,9 @@ from ringfence.cli.options import (
 from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from ringfence.manifest.judged import JudgedObject
     from ringfence.manifest.reader import Document
     from ringfence.manifest.strictness import Options
+    from ringfence.manifest.validation.judged import JudgedObject
 
 LEAST_SHARED = 250
 """Documents that are worth a process of their own: some 30 ms of judging."""
@@ -71,7 +71,7 @@ class _Part(NamedTuple):
 
 def _judged(documents: Sequence[Document], options: Options, output: str) -> _Part:
     """Judge some documents; lists that cannot be judged are the part's problems."""
-    from ringfence.manifest.judged import judge_documents  # noqa: PLC0415 - quick help
+    from ringfence.manifest.validation.judged import judge_documents  # noqa: PLC0415 - quick help
 
     try:
         judged = judge_documents(documents, options)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ringfence.engine.classes import pod_classes
+from ringfence.engine.allpairs.classes import pod_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.lab.crosscheck import Check
 from ringfence.lab.plan import Fate

@@ -17,9 +17,9 @@ from ringfence.questions.answer import answer
 from ringfence.questions.resolve import Question
 from ringfence.report.story import derivation, headline
 from ringfence.report.words import end_id, port_words
-from ringfence.ruleset.journey import Wire
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.render import render
+from ringfence.ruleset.simulation.journey import Wire
 
 _BEST_FIRST = (Fate.CONNECTED, Fate.REFUSED, Fate.DROPPED)
 

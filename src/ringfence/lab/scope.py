@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
-from ringfence.engine.blocks import policy_blocks
-from ringfence.engine.classes import outside_classes
+from ringfence.engine.allpairs.blocks import policy_blocks
+from ringfence.engine.allpairs.classes import outside_classes
 from ringfence.engine.compiled import Compiled
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.evaluate import flow_atoms

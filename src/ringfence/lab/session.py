@@ -9,7 +9,7 @@ from typing import Any
 
 from ringfence.adapters.process import start_module
 from ringfence.errors import KernelError
-from ringfence.lab.channel import Channel
+from ringfence.lab.inside.channel import Channel
 from ringfence.lab.plan import Fate, Plan, Probe
 
 DEADLINE_S = 60.0
@@ -25,7 +25,7 @@ class Lab:
         """Start the lab's process."""
         here, there = socket.socketpair()
         with there:
-            self._process = start_module("ringfence.lab.keeper", there.fileno())
+            self._process = start_module("ringfence.lab.inside.keeper", there.fileno())
         self._channel = Channel(here)
         self._plan: Plan | None = None
         self._started = False

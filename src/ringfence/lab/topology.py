@@ -18,7 +18,7 @@ from ipaddress import (
 )
 from itertools import cycle
 
-from ringfence.engine.blocks import policy_blocks
+from ringfence.engine.allpairs.blocks import policy_blocks
 from ringfence.errors import InputError, Problem
 from ringfence.lab.addressing import (
     NODE_POOLS,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ringfence.adapters.netns import has_ipv6
+from ringfence.adapters.kernel.netns import has_ipv6
 from ringfence.doctor.facts import Trial, Unknown
 from ringfence.errors import KernelError
 from ringfence.lab.crosscheck import Check, Crosscheck
 from ringfence.lab.scope import Asked, batch
 from ringfence.lab.session import Lab, open_lab
 from ringfence.lab.topology import Topology
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.verdict import Outcome

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TypeAlias
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.decode_identity import CLUSTER_SCOPED
+from ringfence.manifest.decoding.identity import CLUSTER_SCOPED
 from ringfence.manifest.reader import Document, Item, items
 
 REMOVAL = ("$patch", "delete")

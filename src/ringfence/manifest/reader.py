@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.jsontext import json_documents
-from ringfence.manifest.places import Places
-from ringfence.manifest.yamltext import (
+from ringfence.manifest.text.jsontext import json_documents
+from ringfence.manifest.text.places import Places
+from ringfence.manifest.text.yamltext import (
     Duplicate,
     Found,
     Path,

@@ -13,14 +13,14 @@ from sys import intern
 from typing import Any, NamedTuple, TypeAlias
 
 from ringfence.errors import Problem
-from ringfence.manifest.decode_fields import Field
-from ringfence.manifest.decode_objects import (
+from ringfence.manifest.decoding.fields import Field
+from ringfence.manifest.decoding.objects import (
     decode_namespace,
     decode_node,
     decode_service,
     strict_pod,
 )
-from ringfence.manifest.decode_quick import quick_pod
+from ringfence.manifest.decoding.quick import quick_pod
 from ringfence.manifest.reader import Item
 from ringfence.manifest.stored_policy import StoredDocument, decode_stored_policy
 from ringfence.model.flow import IPNetwork

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from ringfence.errors import Problem, RingfenceBug
-from ringfence.manifest.decode_fields import Field, field_text
-from ringfence.manifest.decode_policy import decode_policy
+from ringfence.manifest.decoding.fields import Field, field_text
+from ringfence.manifest.decoding.policy import decode_policy
 from ringfence.manifest.reader import Document, Item, Path
-from ringfence.manifest.rules.causes import Causes
-from ringfence.manifest.rules.policy import check_policy, default_policy
-from ringfence.manifest.schema import decode, root
+from ringfence.manifest.validation.rules.causes import Causes
+from ringfence.manifest.validation.rules.policy import check_policy, default_policy
+from ringfence.manifest.validation.schema import decode, root
 from ringfence.model.flow import Direction
 from ringfence.model.labels import EVERYTHING
 from ringfence.model.meta import ObjectKey, Position

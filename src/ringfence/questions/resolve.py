@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from ringfence.engine.blocks import representatives
+from ringfence.engine.allpairs.blocks import representatives
 from ringfence.engine.select import selects, selects_namespace
 from ringfence.manifest.templates import looks_made_from
 from ringfence.model.cluster import Cluster

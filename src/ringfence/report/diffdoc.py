@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ringfence.analysis.causes import ByPolicy
-from ringfence.analysis.difference import Change, Difference, Kind
-from ringfence.analysis.ends import NamedEnd
-from ringfence.analysis.facts import Because
+from ringfence.analysis.change.causes import ByPolicy
+from ringfence.analysis.change.difference import Change, Difference, Kind
+from ringfence.analysis.change.ends import NamedEnd
+from ringfence.analysis.change.facts import Because
 from ringfence.report.difftext import (
     cause_words,
     ends_words,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ringfence.analysis.causes import ByPolicy, Causes, How
-from ringfence.analysis.difference import Difference, Kind, Step
-from ringfence.analysis.ends import NamedEnd
-from ringfence.analysis.facts import Because, Fact
+from ringfence.analysis.change.causes import ByPolicy, Causes, How
+from ringfence.analysis.change.difference import Difference, Kind, Step
+from ringfence.analysis.change.ends import NamedEnd
+from ringfence.analysis.change.facts import Because, Fact
 from ringfence.model.flow import IPNetwork
 from ringfence.model.verdict import Outcome
 from ringfence.report.matrixdoc import PROTOCOLS

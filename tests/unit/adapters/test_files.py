@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ringfence.adapters.files import read_sources
+from ringfence.adapters.inputs.files import read_sources
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.reader import Document
 
@@ -97,7 +97,7 @@ def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
 
 def test_a_pipe_is_read_like_a_file() -> None:
     script = (
-        "import io, sys; from ringfence.adapters.files import read_sources;"
+        "import io, sys; from ringfence.adapters.inputs.files import read_sources;"
         "print(read_sources(sys.argv[1:], recursive=False, stdin=io.BytesIO()))"
     )
     command = ["bash", "-c", '"$0" -c "$1" <(echo "kind: Pod")', sys.executable, script]
@@ -161,7 +161,7 @@ def test_a_file_that_may_not_be_read_is_a_problem() -> None:
 def test_a_file_without_end_is_not_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ringfence.adapters.files.MOST_BYTES", 1024)
+    monkeypatch.setattr("ringfence.adapters.inputs.files.MOST_BYTES", 1024)
     (problem,) = problems("/dev/zero")
     assert "too large" in problem.message
 

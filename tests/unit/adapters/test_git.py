@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.adapters.git import Commit
+from ringfence.adapters.inputs.git import Commit
 from ringfence.errors import InputError
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s}}\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.adapters.helm import Values, template
+from ringfence.adapters.inputs.helm import Values, template
 from ringfence.errors import InputError
 
 RENDERED = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controlplane import fixtures
-from ringfence.adapters import helm, kustomize
+from ringfence.adapters.inputs import helm, kustomize
 from ringfence.errors import InputError, KernelError
 
 built = fixtures.built

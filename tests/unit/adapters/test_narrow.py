@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ringfence.adapters.narrow import MalformedError, decode_object
+from ringfence.adapters.kubernetes.narrow import MalformedError, decode_object
 from ringfence.manifest.stored import decode_stored
 
 META = {

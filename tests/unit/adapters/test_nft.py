@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.adapters.nft import replace_ruleset
+from ringfence.adapters.kernel.nft import replace_ruleset
 from ringfence.errors import KernelError
 
 

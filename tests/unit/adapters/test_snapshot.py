@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 import strategies
-from ringfence.adapters.snapshot import (
+from ringfence.adapters.inputs.snapshot import (
     MAGIC,
     SCHEMA,
     is_snapshot,
     read_snapshot,
     snapshot_bytes,
 )
-from ringfence.analysis.policychange import changed_policies
+from ringfence.analysis.change.policychange import changed_policies
 from ringfence.errors import InputError
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options
 from ringfence.model.cluster import Cluster
@@ -179,7 +179,7 @@ def test_a_damaged_file_is_refused(
 def test_a_bomb_is_not_unpacked_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ringfence.adapters.snapshot.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("ringfence.adapters.inputs.snapshot.MOST_BYTES", 1 << 20)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b" " * (1 << 24)))
     with pytest.raises(InputError, match="too large to read"):

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from ringfence.agent.audit import audit, contents
-from ringfence.agent.cut import Judge, Site
+from ringfence.agent.enforcing.cut import Judge, Site
+from ringfence.agent.inspection.audit import audit, contents
 from ringfence.engine.compiler import compile_cluster
 from ringfence.ruleset.ir import Final, Foreign, NftRule, Table
-from ringfence.ruleset.lower import lower
-from ringfence.ruleset.owners import claims_of
+from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.lowering.owners import claims_of
 from strategies import make_world, seeded
 
 COMPILED = compile_cluster(make_world(seeded(4), decided=True).cluster)

@@ -8,7 +8,7 @@ from random import Random
 
 from hypothesis import given
 
-from ringfence.agent.cut import Judge, Question, Site, question
+from ringfence.agent.enforcing.cut import Judge, Question, Site, question
 from ringfence.engine.following.events import Event, Kind
 from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
@@ -19,9 +19,9 @@ from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Node, Pod
 from ringfence.observe.tracked import Tracked, Tuple
 from ringfence.ruleset.enforcement import Enforcement
-from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.simulation.interpret import Machine, Packet
 from strategies import NAMESPACES, NUMBERS, OUTSIDE, World, make_world, randoms
 
 NUMBERS_OF = {

@@ -10,15 +10,15 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 
-from ringfence.agent.degrade import expendable, subject, without
+from ringfence.agent.enforcing.degrade import expendable, subject, without
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import RingfenceBug
 from ringfence.model.flow import Protocol
-from ringfence.ruleset.delta import load
+from ringfence.ruleset.changes.delta import load
 from ringfence.ruleset.enforcement import ENFORCE, Enforcement
-from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final, Table
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.simulation.interpret import Machine, Packet
 from strategies import make_world, randoms, seeded
 
 CLOSED = Enforcement(guarded=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")))

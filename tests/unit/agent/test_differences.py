@@ -7,11 +7,11 @@ from random import Random
 
 from hypothesis import given, settings
 
-from ringfence.agent.differences import differences
+from ringfence.agent.inspection.differences import differences
 from ringfence.engine.compiler import compile_cluster
-from ringfence.ruleset.delta import delta
+from ringfence.ruleset.changes.delta import delta
 from ringfence.ruleset.ir import HashSet, NftSet, Row, Table
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.wire.normal import normal
 from strategies import make_world, randoms
 from worlds import cluster, ingress, peer, pod, rule, tcp

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.agent import flowlog, flowsocket
-from ringfence.agent.flowlog import FlowLog
-from ringfence.agent.flowsocket import FlowSocket
+from ringfence.agent.records import flowlog, flowsocket
+from ringfence.agent.records.flowlog import FlowLog
+from ringfence.agent.records.flowsocket import FlowSocket
 from ringfence.errors import KernelError
 
 
@@ -175,7 +175,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_standard_output_that_nobody_reads_does_not_stop_the_agent() -> None:
     script = """
 import sys
-from ringfence.agent.flowlog import FlowLog
+from ringfence.agent.records.flowlog import FlowLog
 log = FlowLog("-", "", "n1")
 for _ in range(200):
     log.write(["x" * 1000])

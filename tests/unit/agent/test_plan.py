@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given
 
 from churn import random_events
-from ringfence.agent.cut import Judge, Question, Site
+from ringfence.agent.enforcing.cut import Judge, Question, Site
 from ringfence.agent.plan import Touched, touched
 from ringfence.engine.compiler import selectable
 from ringfence.engine.following.changes import Changes

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.analysis.columns import Columns
-from ringfence.engine.masks import mask_of
+from ringfence.engine.allpairs.masks import mask_of
 
 PODS, OUTSIDE = range(12), range(12, 16)
 of_pods = st.sets(st.sampled_from(PODS), min_size=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ringfence.analysis.causes import How
-from ringfence.analysis.difference import Change, Difference, Kind, difference
+from ringfence.analysis.change.causes import How
+from ringfence.analysis.change.difference import Change, Difference, Kind, difference
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowrecords import DENIED
-from ringfence.agent.flowsocket import FlowSocket
+from ringfence.agent.records.flowsocket import FlowSocket
 from ringfence.cli.observe import SHOWN, observe
 from ringfence.errors import InputError
 from ringfence.observe.hubble import line, lost_line

@@ -5,7 +5,12 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.engine.classes import Outside, joined, outside_classes, pod_classes
+from ringfence.engine.allpairs.classes import (
+    Outside,
+    joined,
+    outside_classes,
+    pod_classes,
+)
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.flow import IPNetwork
 from worlds import block, cluster, ingress, pod, rule

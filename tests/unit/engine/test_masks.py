@@ -5,8 +5,8 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.engine.incoming import Incoming
-from ringfence.engine.masks import chosen, few, mask_of
+from ringfence.engine.allpairs.incoming import Incoming
+from ringfence.engine.allpairs.masks import chosen, few, mask_of
 
 WIDTH = 400
 numbers = st.sets(st.integers(0, WIDTH - 1), max_size=60)

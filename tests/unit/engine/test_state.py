@@ -20,7 +20,7 @@ from ringfence.errors import RingfenceBug
 from ringfence.manifest.labelquery import parse_label_query
 from ringfence.model.flow import Direction
 from ringfence.model.workload import METADATA_NAME, Namespace, Node
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from worlds import cluster, egress, ingress, key, peer, pod, rule, tcp
 
 WEB = pod("web", "app=web", "10.0.0.1", node="n1")

@@ -8,7 +8,7 @@ from threading import Lock, Thread
 import pytest
 
 from ringfence.errors import KernelError
-from ringfence.lab.channel import Channel
+from ringfence.lab.inside.channel import Channel
 
 
 def test_a_value_larger_than_any_buffer_arrives_whole() -> None:

@@ -7,7 +7,14 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.lab.packets import Echo, Sctp, SctpKind, crc32c, decode_echo, decode_sctp
+from ringfence.lab.inside.packets import (
+    Echo,
+    Sctp,
+    SctpKind,
+    crc32c,
+    decode_echo,
+    decode_sctp,
+)
 
 PORTS = st.integers(0, 65535)
 TAGS = st.integers(0, 2**32 - 1)

@@ -11,7 +11,7 @@ import pytest
 from ringfence.errors import InputError
 from ringfence.manifest.reader import Unreadable, items, read_documents
 from ringfence.manifest.strictness import FieldValidation, Options
-from ringfence.manifest.validate import Judgement, judge, judge_other
+from ringfence.manifest.validation.validate import Judgement, judge, judge_other
 
 RECORDS = Path(__file__).parents[2] / "golden" / "apiserver" / "create.jsonl"
 CASES = [json.loads(line) for line in RECORDS.read_text().splitlines()]

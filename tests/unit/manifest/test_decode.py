@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.decode import Decoded, decode_documents
-from ringfence.manifest.decode_policy import parse_block
+from ringfence.manifest.decoding.decode import Decoded, decode_documents
+from ringfence.manifest.decoding.policy import parse_block
 from ringfence.manifest.reader import Document, read_documents
 from ringfence.manifest.strictness import FieldValidation, Options
 from ringfence.model.cluster import Cluster

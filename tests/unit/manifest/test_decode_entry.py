@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from ringfence.errors import InputError
-from ringfence.manifest.decode import decode_documents
+from ringfence.manifest.decoding.decode import decode_documents
 from ringfence.manifest.encode import encode_cluster
 from ringfence.manifest.reader import read_documents
 from ringfence.manifest.strictness import Options

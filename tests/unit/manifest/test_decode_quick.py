@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.errors import Problem
-from ringfence.manifest.decode_fields import Field
-from ringfence.manifest.decode_objects import strict_pod
-from ringfence.manifest.decode_quick import parse_address, quick_pod
+from ringfence.manifest.decoding.fields import Field
+from ringfence.manifest.decoding.objects import strict_pod
+from ringfence.manifest.decoding.quick import parse_address, quick_pod
 from ringfence.manifest.reader import items, read_documents
 from ringfence.model.meta import ObjectKey
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.manifest.jsontext import json_documents
-from ringfence.manifest.yamltext import Refused
+from ringfence.manifest.text.jsontext import json_documents
+from ringfence.manifest.text.yamltext import Refused
 
 words = st.text(st.sampled_from('a":\\ \n\t{}[],'), max_size=4)
 values = st.recursive(

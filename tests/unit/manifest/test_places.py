@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.manifest.reader import items, read_documents
-from ringfence.manifest.yamltext import Path, places
+from ringfence.manifest.text.yamltext import Path, places
 from ringfence.model.meta import Position
 
 scalars = st.one_of(

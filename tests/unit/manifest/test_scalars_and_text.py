@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.manifest.gotext import float_text, json_text, quote
-from ringfence.manifest.quantity import QuantityError, canonical_quantity, quantity
-from ringfence.manifest.scalars import key_text, resolve_plain
-from ringfence.manifest.timestamps import TimestampError, canonical_time
+from ringfence.manifest.text.gotext import float_text, json_text, quote
+from ringfence.manifest.text.scalars import key_text, resolve_plain
+from ringfence.manifest.validation.quantity import (
+    QuantityError,
+    canonical_quantity,
+    quantity,
+)
+from ringfence.manifest.validation.timestamps import TimestampError, canonical_time
 
 
 @pytest.mark.parametrize(

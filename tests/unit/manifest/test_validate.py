@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.manifest.judged import Judged, judge_documents
 from ringfence.manifest.reader import items, read_documents
-from ringfence.manifest.schema import known_versions, root
 from ringfence.manifest.strictness import FieldValidation, Options
-from ringfence.manifest.validate import Judgement, judge
+from ringfence.manifest.validation.judged import Judged, judge_documents
+from ringfence.manifest.validation.schema import known_versions, root
+from ringfence.manifest.validation.validate import Judgement, judge
 
 POLICY = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n"
 

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 import strategies
-from ringfence.analysis.difference import Difference, Kind, difference
+from ringfence.analysis.change.difference import Difference, Kind, difference
 from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Pod
-from ringfence.report.diagram import CARDS, LINES
-from ringfence.report.diffends import Places, class_parts
-from ringfence.report.diffpicture import difference_picture
-from ringfence.report.picture import Card, Frame, Line, Mark, Picture
-from ringfence.report.svg import svg_document
+from ringfence.report.drawing.svg import svg_document
+from ringfence.report.picture.diagram import CARDS, LINES
+from ringfence.report.picture.diffends import Places, class_parts
+from ringfence.report.picture.diffpicture import difference_picture
+from ringfence.report.picture.picture import Card, Frame, Line, Mark, Picture
 from worlds import block, cluster, egress, ingress, peer, pod, rule, tcp
 
 WEB = pod("web", "app=web", "10.0.0.1")

@@ -11,11 +11,11 @@ from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import InternetEnd, PodEnd
-from ringfence.report.diagram import diagram
-from ringfence.report.graphs import dot_lines, mermaid_lines
+from ringfence.report.drawing.graphs import dot_lines, mermaid_lines
 from ringfence.report.matrixdoc import matrix_chunks
 from ringfence.report.matrixlists import csv_lines, markdown_lines
 from ringfence.report.matrixtext import conns_words, matrix_lines
+from ringfence.report.picture.diagram import diagram
 from ringfence.sets.conns import conn_set
 from worlds import block, cluster, egress, ingress, key, peer, pod, rule, tcp
 

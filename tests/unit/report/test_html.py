@@ -12,8 +12,8 @@ from ringfence.analysis.focus import Focus
 from ringfence.analysis.matrix import By
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
-from ringfence.report.diagram import diagram
-from ringfence.report.html import html_document
+from ringfence.report.page.html import html_document
+from ringfence.report.picture.diagram import diagram
 from worlds import block, cluster, ingress, peer, pod, rule, tcp
 
 SHOP = cluster(

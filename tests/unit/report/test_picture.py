@@ -5,8 +5,8 @@ from __future__ import annotations
 from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
-from ringfence.report.picture import Card, Picture
-from ringfence.report.picturing import picture
+from ringfence.report.picture.picture import Card, Picture
+from ringfence.report.picture.picturing import picture
 from worlds import block, cluster, egress, ingress, peer, pod, rule, tcp
 
 SHOP = cluster(

@@ -10,9 +10,9 @@ from ringfence.analysis.matrix import By, Cell, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.report.matrixtext import conns_words
-from ringfence.report.openness import doors, told, within
-from ringfence.report.picture import Card, Picture
-from ringfence.report.picturing import CALLEE, CALLER, picture
+from ringfence.report.picture.openness import doors, told, within
+from ringfence.report.picture.picture import Card, Picture
+from ringfence.report.picture.picturing import CALLEE, CALLER, picture
 from ringfence.sets.conns import NOTHING
 from strategies import make_world, randoms
 from worlds import block, cluster, ingress, peer, pod, rule, tcp

@@ -13,10 +13,10 @@ from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Pod
-from ringfence.report.picture import Card, Frame, Line, Picture
-from ringfence.report.picturing import picture
-from ringfence.report.svg import Sheet, svg_document
-from ringfence.report.textwidth import fitted, width, wrapped
+from ringfence.report.drawing.svg import Sheet, svg_document
+from ringfence.report.drawing.textwidth import fitted, width, wrapped
+from ringfence.report.picture.picture import Card, Frame, Line, Picture
+from ringfence.report.picture.picturing import picture
 from worlds import cluster, ingress, peer, pod, rule, tcp
 
 PORTS = ("80", "443", "all", "53,53/UDP")

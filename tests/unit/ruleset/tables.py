@@ -7,7 +7,7 @@ from dataclasses import replace
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.ruleset.ir import Chain, NftSet, Table, VerdictMap
-from ringfence.ruleset.lower import Lowered, lower
+from ringfence.ruleset.lowering.lower import Lowered, lower
 from ringfence.ruleset.render import render_rule
 
 NODE = "n1"

@@ -8,26 +8,9 @@ import pytest
 
 from ringfence.errors import RingfenceBug
 from ringfence.model.flow import Protocol
-from ringfence.ruleset.applied import applied
-from ringfence.ruleset.delta import delta, load
-from ringfence.ruleset.ir import (
-    Chain,
-    Count,
-    Datatype,
-    Dispatch,
-    Field,
-    Final,
-    Foreign,
-    HashSet,
-    Hook,
-    IntervalSet,
-    Lookup,
-    NftRule,
-    ProtocolIs,
-    Table,
-    VerdictMap,
-)
-from ringfence.ruleset.transaction import (
+from ringfence.ruleset.changes.applied import applied
+from ringfence.ruleset.changes.delta import delta, load
+from ringfence.ruleset.changes.transaction import (
     AddChain,
     AddCounter,
     AddElements,
@@ -47,6 +30,23 @@ from ringfence.ruleset.transaction import (
     Operation,
     SetType,
     Transaction,
+)
+from ringfence.ruleset.ir import (
+    Chain,
+    Count,
+    Datatype,
+    Dispatch,
+    Field,
+    Final,
+    Foreign,
+    HashSet,
+    Hook,
+    IntervalSet,
+    Lookup,
+    NftRule,
+    ProtocolIs,
+    Table,
+    VerdictMap,
 )
 from ringfence.sets.interval import Interval
 

@@ -21,11 +21,8 @@ from ringfence.model.labels import (
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import ContainerPort, Namespace, Pod
-from ringfence.ruleset.desired import Desired
-from ringfence.ruleset.enforcement import Enforcement
-from ringfence.ruleset.ir import Datatype
-from ringfence.ruleset.lower import lower
-from ringfence.ruleset.transaction import (
+from ringfence.ruleset.changes.desired import Desired
+from ringfence.ruleset.changes.transaction import (
     AddChain,
     AddCounter,
     AddElements,
@@ -42,6 +39,9 @@ from ringfence.ruleset.transaction import (
     Operation,
     SetType,
 )
+from ringfence.ruleset.enforcement import Enforcement
+from ringfence.ruleset.ir import Datatype
+from ringfence.ruleset.lowering.lower import lower
 
 NODE = "n1"
 CLIENTS = SetType("p4/shop/app_is_client", (Datatype.IPV4,), interval=False)

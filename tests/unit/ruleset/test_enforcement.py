@@ -29,7 +29,6 @@ from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import Namespace, Node, Pod
 from ringfence.ruleset.enforcement import Enforcement
-from ringfence.ruleset.interpret import Machine, Packet, Walk
 from ringfence.ruleset.ir import (
     Count,
     Final,
@@ -41,9 +40,10 @@ from ringfence.ruleset.ir import (
     State,
     Table,
 )
-from ringfence.ruleset.journey import Wire
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.naming import ContestedId, UnknownId, chain_name, read_prefix
+from ringfence.ruleset.simulation.interpret import Machine, Packet, Walk
+from ringfence.ruleset.simulation.journey import Wire
 from strategies import make_world, seeded
 
 AUDIT = Enforcement(audit=True)

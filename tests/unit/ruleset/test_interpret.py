@@ -5,8 +5,8 @@ from tables import placed, table_of
 
 from ringfence.model.flow import Protocol
 from ringfence.model.netpol import PolicyPort
-from ringfence.ruleset.interpret import Machine, Packet
 from ringfence.ruleset.ir import Final, State
+from ringfence.ruleset.simulation.interpret import Machine, Packet
 from worlds import block, cluster, ingress, peer, pod, rule, tcp
 
 WEB = "10.0.0.1"

@@ -17,7 +17,7 @@ from ringfence.model.flow import (
 )
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import Node
-from ringfence.ruleset.journey import Journey, Wire
+from ringfence.ruleset.simulation.journey import Journey, Wire
 from worlds import block, cluster, egress, flow, ingress, key, peer, pod, rule, tcp
 
 WEB, CLIENT, FAR = (PodEnd(key(name)) for name in ("web", "client", "far"))

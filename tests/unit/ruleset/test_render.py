@@ -1,6 +1,6 @@
 from tables import placed, table_of
 
-from ringfence.ruleset.policychain import comment_of
+from ringfence.ruleset.lowering.policychain import comment_of
 from ringfence.ruleset.render import render
 from worlds import block, cluster, ingress, pod, rule, tcp
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from ringfence.engine.compiler import compile_cluster
-from ringfence.ruleset.delta import load
+from ringfence.ruleset.changes.delta import load
 from ringfence.ruleset.ir import Table
-from ringfence.ruleset.lower import lower
+from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import (
     BODY,

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.ruleset.changes.transaction import SetType
 from ringfence.ruleset.ir import Box, Datatype
-from ringfence.ruleset.transaction import SetType
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import (
     LARGEST,

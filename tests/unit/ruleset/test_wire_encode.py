@@ -1,7 +1,6 @@
 import pytest
 
-from ringfence.ruleset.ir import Datatype, Final, Hook, NftRule
-from ringfence.ruleset.transaction import (
+from ringfence.ruleset.changes.transaction import (
     AddChain,
     AddCounter,
     AddElements,
@@ -22,6 +21,7 @@ from ringfence.ruleset.transaction import (
     SetType,
     Transaction,
 )
+from ringfence.ruleset.ir import Datatype, Final, Hook, NftRule
 from ringfence.ruleset.wire.attributes import ACK, BODY, HEADER, attributes, words
 from ringfence.ruleset.wire.encode import encode
 from ringfence.ruleset.wire.linux import TABLE, Message

@@ -2,8 +2,8 @@ from struct import pack
 
 import pytest
 
+from ringfence.ruleset.changes.transaction import SetType
 from ringfence.ruleset.ir import Datatype
-from ringfence.ruleset.transaction import SetType
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import HEADER, attribute, nested, string, word
 from ringfence.ruleset.wire.elements import packed

@@ -11,8 +11,8 @@ from itertools import chain
 from struct import Struct
 from typing import cast
 
+from ringfence.ruleset.changes.transaction import SetType
 from ringfence.ruleset.ir import Box, Datatype, Row
-from ringfence.ruleset.transaction import SetType
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import (
     LARGEST,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from ringfence.ruleset.ir import Datatype, Hook
-from ringfence.ruleset.transaction import (
+from ringfence.ruleset.changes.transaction import (
     AddChain,
     AddCounter,
     AddElements,
@@ -26,6 +25,7 @@ from ringfence.ruleset.transaction import (
     Operation,
     Transaction,
 )
+from ringfence.ruleset.ir import Datatype, Hook
 from ringfence.ruleset.wire import linux
 from ringfence.ruleset.wire.attributes import (
     ACK,

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.manifest.rules.addresses import (
+from ringfence.manifest.validation.rules.addresses import (
     block_warnings,
     check_block,
     parse_address,
     parse_block,
 )
-from ringfence.manifest.rules.causes import Causes
+from ringfence.manifest.validation.rules.causes import Causes
 
 V4 = st.integers(0, 2**32 - 1)
 V6 = st.integers(0, 2**128 - 1)

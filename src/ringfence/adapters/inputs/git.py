@@ -1,0 +1,174 @@
+"""Manifests as a git commit has them, read through ``git`` (git-cat-file(1))."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from ringfence.adapters.inputs.files import MANIFEST_SUFFIXES, MOST_BYTES
+from ringfence.adapters.process import EndedRaw, find_program, run_raw
+from ringfence.errors import InputError, KernelError, Problem
+from ringfence.manifest.reader import Document, PartlyReadError, read_documents
+
+MISSING = "git is not installed, and a commit was to be read"
+_TIMEOUT_S = 60.0
+
+
+class _Blob(NamedTuple):
+    """A file of a commit; ``path`` is relative to what was asked for."""
+
+    path: str
+    name: str
+    size: int
+
+
+class Commit:
+    """One commit of the repository that a directory belongs to."""
+
+    def __init__(self, ref: str, directory: str = ".") -> None:
+        """Find the commit; raises InputError with near names, KernelError."""
+        program = find_program("git")
+        if program is None:
+            raise KernelError(MISSING)
+        self.ref = ref
+        self._git = (program, "-C", directory)
+        found = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        if ref.startswith("-") or found.code != 0:
+            raise InputError([self._no_ref(ref)])
+        self._hash = found.output.decode().strip()
+
+    def documents(
+        self, path: str, *, recursive: bool, from_root: bool, named: bool
+    ) -> list[Document]:
+        """Return the documents of a file or a directory of the commit.
+
+        ``from_root``: the path starts at the repository's root, else at the
+        directory. ``named`` puts ``REF:`` before the names of sources. Raises
+        InputError with every problem.
+        """
+        documents: list[Document] = []
+        problems: list[Problem] = []
+        for blob, data in self._contents(path, recursive=recursive, root=from_root):
+            source = f"{self.ref}:{blob.path}" if named else blob.path
+            try:
+                documents += read_documents(data, source)
+            except PartlyReadError as error:
+                problems += error.problems
+                documents += error.documents
+        if problems:
+            raise PartlyReadError(problems, documents)
+        return documents
+
+    def export(self, directory: str) -> None:
+        """Write the whole tree into an empty directory; raises InputError."""
+        if sum(blob.size for blob in self._blobs("", root=True)) > MOST_BYTES:
+            raise InputError([Problem(self.ref, "the commit is too large to unpack")])
+        ended = self._run("archive", "--format=tar", self._hash)
+        if ended.code != 0:
+            raise InputError([Problem(self.ref, ended.complaint.strip())])
+        with tarfile.open(fileobj=BytesIO(ended.output)) as archive:
+            outside = [one for one in archive.getmembers() if not _stays_inside(one)]
+            if outside:
+                message = f"{outside[0].name} leads out of the tree"
+                raise InputError([Problem(self.ref, message)])
+            # Since Python 3.11.4 there is a second guard; without one 3.12 warns.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(directory)  # noqa: S202 - looked at above
+
+    def prefix(self) -> str:
+        """Return the directory's path inside the repository, empty at the root."""
+        return self._run("rev-parse", "--show-prefix").output.decode().strip()
+
+    def _contents(
+        self, path: str, *, recursive: bool, root: bool
+    ) -> Iterator[tuple[_Blob, bytes]]:
+        blobs = self._chosen(path, self._blobs(path, root=root), recursive=recursive)
+        if sum(blob.size for blob in blobs) > MOST_BYTES:
+            raise InputError([Problem(self._shown(path), "too large to read")])
+        names = "".join(f"{blob.name}\n" for blob in blobs)
+        output = self._run("cat-file", "--batch", text=names).output
+        start = 0
+        for blob in blobs:
+            start = output.index(b"\n", start) + 1
+            yield blob, output[start : start + blob.size]
+            start += blob.size + 1
+
+    def _blobs(self, path: str, *, root: bool) -> list[_Blob]:
+        full = ["--full-tree"] if root else []
+        listed = self._run(
+            "ls-tree", "-r", "-z", "-l", *full, self._hash, "--", path or "."
+        )
+        found: list[_Blob] = []
+        for line in listed.output.split(b"\0")[:-1]:
+            head, _, name = line.partition(b"\t")
+            mode, _, blob, size = head.decode().split()
+            if mode.startswith("100"):
+                shown = name.decode("utf-8", "backslashreplace")
+                found.append(_Blob(shown, blob, int(size)))
+        return found
+
+    def _chosen(
+        self, path: str, blobs: Sequence[_Blob], *, recursive: bool
+    ) -> list[_Blob]:
+        """Return the file itself, or a directory's manifests as ``-f`` reads them."""
+        wanted = posixpath.normpath(path or ".")
+        if len(blobs) == 1 and posixpath.normpath(blobs[0].path) == wanted:
+            return list(blobs)
+        if not blobs:
+            raise InputError(
+                [Problem(self._shown(path), "the commit has no such path")]
+            )
+        found = [
+            blob
+            for blob in blobs
+            if blob.path.endswith(MANIFEST_SUFFIXES)
+            and _within(posixpath.relpath(blob.path, wanted), recursive=recursive)
+        ]
+        if not found:
+            text = "no manifest in this directory of the commit"
+            raise InputError([Problem(self._shown(path), text)])
+        return found
+
+    def _shown(self, path: str) -> str:
+        return f"{self.ref}:{path}"
+
+    def _no_ref(self, ref: str) -> Problem:
+        inside = self._run("rev-parse", "--git-dir")
+        if inside.code != 0:
+            return Problem(ref, "this is no git repository, so there is no such commit")
+        listed = self._run("for-each-ref", "--format=%(refname:short)")
+        known = ["HEAD", *listed.output.decode("utf-8", "replace").split()]
+        near = get_close_matches(ref, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else ""
+        return Problem(
+            ref, "the repository has no such branch, tag or commit", "", hint
+        )
+
+    def _run(self, *words: str, text: str = "") -> EndedRaw:
+        return run_raw([*self._git, *words], text.encode(), timeout_s=_TIMEOUT_S)
+
+
+def _within(relative: str, *, recursive: bool) -> bool:
+    """Whether ``-f`` on the directory would read a file at this path below it."""
+    *folders, _ = relative.split("/")
+    hidden = any(folder.startswith(".") for folder in folders)
+    return not folders or (recursive and not hidden)
+
+
+def _stays_inside(member: tarfile.TarInfo) -> bool:
+    """Whether an entry of an archive, and where a link leads, is below the top."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        return False
+    if not member.issym():
+        return member.isfile() or member.isdir()
+    target = PurePosixPath(member.linkname)
+    up = [part for part in target.parts if part == ".."]
+    # Only a way that first goes up, and no further than the top, is what it looks like.
+    climbs_first = target.parts[: len(up)] == tuple(up)
+    return not target.is_absolute() and climbs_first and len(up) < len(path.parts)

@@ -1,0 +1,1 @@
+"""The kernel of the machine: netlink, namespaces, nftables."""

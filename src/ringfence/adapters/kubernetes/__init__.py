@@ -1,0 +1,1 @@
+"""An API server: credentials, lists, and following what changes."""

@@ -1,0 +1,1 @@
+"""Table and connections of the kernel, made what they should be."""

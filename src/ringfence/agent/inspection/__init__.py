@@ -1,0 +1,1 @@
+"""Whether the kernel holds what it should."""

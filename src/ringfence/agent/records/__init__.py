@@ -1,0 +1,1 @@
+"""Logged packets as flow records, to where they were asked for."""

@@ -1,0 +1,1 @@
+"""All pairs at once: classes of ends, atoms of ports, factorised rows."""

@@ -1,0 +1,1 @@
+"""Documents to values; absent, null and empty are told apart here."""

@@ -1,0 +1,1 @@
+"""Judging an object as kube-apiserver does."""

@@ -1,0 +1,1 @@
+"""Where on a picture things stand, and its SVG."""

@@ -1,0 +1,1 @@
+"""One offline page: the picture, the matrix, and why."""

@@ -1,0 +1,1 @@
+"""The way from one table to another, and a table kept in step."""

@@ -1,0 +1,1 @@
+"""Compiled policy to the chains and sets of a node."""

@@ -1,0 +1,1 @@
+"""A packet walked through a table."""
