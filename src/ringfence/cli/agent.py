@@ -237,7 +237,7 @@ def verify(*, output: str, **given: Any) -> int:
     The table is read back and compared with the desired one, and sampled flows are
     judged by the engine and by a walk through the rules that were read.
     """
-    from ringfence.agent.inspection.verify import verify_node  # noqa: PLC0415 - quick help
+    from ringfence.agent.verify import verify_node  # noqa: PLC0415 - quick help
 
     found = verify_node(_config(given))
     if output == "json":
@@ -269,7 +269,7 @@ def status(*, listen: tuple[str, int], output: str) -> int:
 @agent.command(short_help="Remove everything that agents left in this kernel")
 def cleanup() -> int:
     """Remove this node's table: every pod is open again. No other table is touched."""
-    from ringfence.agent.inspection.verify import remove_table  # noqa: PLC0415 - quick help
+    from ringfence.agent.verify import remove_table  # noqa: PLC0415 - quick help
 
     removed = remove_table()
     click.echo("table inet ringfence: " + ("removed" if removed else "not there"))
