@@ -19,7 +19,7 @@ from agent.nodes import node
 from agent.stage import CLIENT, PLACES, SERVER, Stage, staged
 from controlplane.servers import ControlPlane
 from ringfence.adapters.kernel.nflog import Nflog
-from ringfence.adapters.kubernetes.reflector import FOLLOWED
+from ringfence.adapters.kubernetes.resources import FOLLOWED
 from ringfence.lab.plan import Cni
 from ringfence.ruleset.lowering.policychain import LOG_GROUP
 

@@ -14,7 +14,7 @@ import pytest
 
 from controlplane.build import HELM, NoToolchainError, programs
 from controlplane.servers import ControlPlane
-from ringfence.adapters.kubernetes.reflector import FOLLOWED
+from ringfence.adapters.kubernetes.resources import FOLLOWED
 from ringfence.deploy.manifests import Install, manifests, removal
 from ringfence.manifest.reader import read_documents
 

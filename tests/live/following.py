@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from ringfence.adapters.kubernetes.deltas import Changed, Delta, Listed
 from ringfence.adapters.kubernetes.kubeconfig import Access, Choice, choose_access
-from ringfence.adapters.kubernetes.reflector import FOLLOWED, Pace, Reflector
+from ringfence.adapters.kubernetes.reflector import Pace, Reflector
+from ringfence.adapters.kubernetes.resources import FOLLOWED
 
 PATIENCE_S = 60.0
 QUICK = Pace(first=0.01, longest=0.2, forbidden=0.2)

@@ -21,7 +21,7 @@ from ringfence.adapters.kubernetes.connection import Connection
 from ringfence.adapters.kubernetes.deltas import Changed, Delta, Down, Listed, Up
 from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access
 from ringfence.adapters.kubernetes.reflector import Pace, Reflector
-from ringfence.adapters.kubernetes.refusals import Resource
+from ringfence.adapters.kubernetes.resources import Resource
 from ringfence.adapters.kubernetes.session import MOST_LINE_BYTES
 
 END = {"k8s.io/initial-events-end": "true"}

@@ -10,7 +10,7 @@ import pytest
 
 from controlplane.servers import ControlPlane
 from live.commands import Said, ringfence
-from ringfence.adapters.kubernetes.live import RESOURCES
+from ringfence.adapters.kubernetes.resources import RESOURCES
 
 pytestmark = pytest.mark.controlplane
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ringfence.adapters.kubernetes.credentials import with_credentials
-from ringfence.adapters.kubernetes.kubeapi import ApiServer, Resource
+from ringfence.adapters.kubernetes.kubeapi import ApiServer
 from ringfence.adapters.kubernetes.kubeconfig import Access
+from ringfence.adapters.kubernetes.resources import Resource
 from ringfence.doctor.facts import ClusterFacts, DaemonSet, Unknown
 from ringfence.errors import InputError
 

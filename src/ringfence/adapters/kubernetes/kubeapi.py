@@ -18,10 +18,10 @@ from ringfence.adapters.kubernetes.refusals import (
     Asked,
     ForbiddenError,
     NotServedError,
-    Resource,
 )
+from ringfence.adapters.kubernetes.resources import Resource
 
-__all__ = ["PAGE", "ApiServer", "ForbiddenError", "NotServedError", "Resource"]
+__all__ = ["PAGE", "ApiServer", "ForbiddenError", "NotServedError"]
 
 PAGE = 500
 _MOST_TRIES = 4

@@ -11,54 +11,16 @@ from ringfence.adapters.kubernetes.kubeapi import (
     ApiServer,
     ForbiddenError,
     NotServedError,
-    Resource,
 )
 from ringfence.adapters.kubernetes.kubeconfig import Access
+from ringfence.adapters.kubernetes.resources import (
+    ENTRY_RESOURCES,
+    RESOURCES,
+    Resource,
+)
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.reader import Document
 from ringfence.manifest.stored_policy import StoredDocument
-
-_WORKLOADS = "questions may name workloads, and pods belong to them"
-
-RESOURCES = (
-    Resource("", "v1", "namespaces", "Namespace", "namespaceSelectors ask for labels"),
-    Resource("", "v1", "nodes", "Node", "a pod and its node always reach one another"),
-    Resource("", "v1", "pods", "Pod", "each may be selected, or be a peer"),
-    Resource("", "v1", "services", "Service", "questions may name Services"),
-    Resource(
-        "networking.k8s.io",
-        "v1",
-        "networkpolicies",
-        "NetworkPolicy",
-        "each may change any verdict of its namespace",
-    ),
-    Resource("apps", "v1", "deployments", "Deployment", _WORKLOADS),
-    Resource("apps", "v1", "replicasets", "ReplicaSet", _WORKLOADS),
-    Resource("apps", "v1", "statefulsets", "StatefulSet", _WORKLOADS),
-    Resource("apps", "v1", "daemonsets", "DaemonSet", _WORKLOADS),
-    Resource("", "v1", "replicationcontrollers", "ReplicationController", _WORKLOADS),
-    Resource("batch", "v1", "jobs", "Job", _WORKLOADS),
-    Resource("batch", "v1", "cronjobs", "CronJob", _WORKLOADS),
-)
-
-_GATEWAY = "gateway.networking.k8s.io"
-_WAYS_IN = "each is a way in"
-
-ENTRY_RESOURCES: tuple[tuple[Resource, ...], ...] = (
-    (Resource("networking.k8s.io", "v1", "ingresses", "Ingress", _WAYS_IN),),
-    *(
-        tuple(Resource(_GATEWAY, one, plural, kind, _WAYS_IN) for one in versions)
-        for plural, kind, versions in (
-            ("gateways", "Gateway", ("v1", "v1beta1")),
-            ("httproutes", "HTTPRoute", ("v1", "v1beta1")),
-            ("grpcroutes", "GRPCRoute", ("v1", "v1alpha2")),
-            ("tlsroutes", "TLSRoute", ("v1", "v1alpha3", "v1alpha2")),
-            ("tcproutes", "TCPRoute", ("v1", "v1alpha2")),
-            ("udproutes", "UDPRoute", ("v1", "v1alpha2")),
-        )
-    ),
-)
-"""Entry points, which no verdict hangs on: each kind in the versions tried in turn."""
 
 Shape: TypeAlias = Mapping[str, "Shape | None"]
 """The fields that are kept of an object, None: with all that is in them."""

@@ -27,25 +27,12 @@ from ringfence.adapters.kubernetes.narrow import (
     decode_page,
     decode_status,
 )
-from ringfence.adapters.kubernetes.refusals import Asked, RefusedError, Resource
+from ringfence.adapters.kubernetes.refusals import Asked, RefusedError
+from ringfence.adapters.kubernetes.resources import FOLLOWED, Resource
 from ringfence.adapters.kubernetes.session import Answer, Session, StoppedError
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.stored import Stored
 from ringfence.model.meta import ObjectKey
-
-FOLLOWED: Final = (
-    Resource("", "v1", "namespaces", "Namespace", "namespaceSelectors ask for labels"),
-    Resource("", "v1", "nodes", "Node", "a pod and its node always reach one another"),
-    Resource("", "v1", "services", "Service", "flow records name them"),
-    Resource("", "v1", "pods", "Pod", "each may be selected, or be a peer"),
-    Resource(
-        "networking.k8s.io",
-        "v1",
-        "networkpolicies",
-        "NetworkPolicy",
-        "each may change any verdict of its namespace",
-    ),
-)
 
 _STOP_S = 0.4
 _POLL_S = 0.1

@@ -10,36 +10,11 @@ from typing import NamedTuple
 
 import httpx2
 
+from ringfence.adapters.kubernetes.resources import Resource
 from ringfence.errors import InputError, Problem
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _QUOTED_USER = re.compile(r'User "([^"]*)"')
-
-
-class Resource(NamedTuple):
-    """A resource of the API; ``group`` empty: the core. ``purpose``: why we read it."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    purpose: str
-
-    @property
-    def api_version(self) -> str:
-        """The apiVersion of its objects."""
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def qualified(self) -> str:
-        """The resource as ``plural`` or ``plural.group``."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def path(self) -> str:
-        """The path of its list in all namespaces."""
-        root = f"apis/{self.group}" if self.group else "api"
-        return f"/{root}/{self.version}/{self.plural}"
 
 
 class Asked(NamedTuple):
