@@ -22,7 +22,10 @@ _FOREVER_S = 3600
 
 
 class NoToolchainError(Exception):
-    """There is no Go here to build with."""
+    """There is no Go here that is new enough to build with."""
+
+    def __init__(self) -> None:
+        super().__init__("install Go 1.26 or newer")
 
 
 def programs(module: Path = CONTROL_PLANE) -> Path:
@@ -42,9 +45,7 @@ def programs(module: Path = CONTROL_PLANE) -> Path:
 
 
 def _build(module: Path, target: Path) -> None:
-    go = shutil.which("go")
-    if go is None:
-        raise NoToolchainError
+    go = _toolchain(module)
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -64,6 +65,26 @@ def _build(module: Path, target: Path) -> None:
     if (unfinished / "server").exists():
         (unfinished / "server").rename(unfinished / "etcd")
     unfinished.rename(target)
+
+
+def _toolchain(module: Path) -> str:
+    """Return the Go command, once it has fetched a newer self where it does that."""
+    go = shutil.which("go")
+    if go is None:
+        raise NoToolchainError
+    asked = [go, "env", "GOVERSION"]
+    said = subprocess.run(
+        asked, cwd=module, capture_output=True, text=True, check=False
+    )
+    wanted = (module / "go.mod").read_text()
+    if _release(r"go(\d+)\.(\d+)", said.stdout) < _release(r"^go (\d+)\.(\d+)", wanted):
+        raise NoToolchainError
+    return go
+
+
+def _release(pattern: str, text: str) -> tuple[int, ...]:
+    found = re.search(pattern, text, re.MULTILINE)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _version_flags(module: Path) -> str:

@@ -16,8 +16,8 @@ def built() -> Path:
     """The directory with kube-apiserver, etcd and kubectl."""
     try:
         return programs()
-    except NoToolchainError:
-        pytest.skip("kube-apiserver is built from source: install Go 1.26 or newer")
+    except NoToolchainError as error:
+        pytest.skip(f"kube-apiserver is built from source: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,8 @@ def helm() -> Path:
     """The program helm."""
     try:
         return programs(HELM) / "helm"
-    except NoToolchainError:
-        pytest.skip("helm is built from source: install Go 1.26 or newer")
+    except NoToolchainError as error:
+        pytest.skip(f"helm is built from source: {error}")
 
 
 def rendered(helm: Path, *values: str) -> Ran:
