@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import pytest
 from test_nftables_netlink import _worker, isolated
@@ -157,8 +156,8 @@ def test_waits_grow_with_each_retry_in_vain() -> None:
         for _ in range(9):
             waits.append(realiser.retry_in_s or 0)
             realiser.retry()
-    assert all(later > earlier for earlier, later in pairwise(waits[:7]))
-    assert 50 < waits[-1] <= 60
+    assert all(wait_s <= 0.5 * 2**number for number, wait_s in enumerate(waits))
+    assert 30 < waits[-1] <= 60
 
 
 @isolated
@@ -181,6 +180,19 @@ def test_what_happens_meanwhile_is_applied_and_puts_no_retry_off() -> None:
 
 
 @isolated
+def test_a_retry_that_is_due_is_not_put_off_by_what_happens_before_it() -> None:
+    wanted = Wanted()
+    one = wanted.now
+    with choosy(allowing(one)) as kernel:
+        realiser = made(kernel, wanted)
+        realiser.take_over()
+        time.sleep(realiser.retry_in_s or 0)
+        more = replace(one, counters=(*one.counters, "more"))
+        assert not realiser.realise(wanted.become(more))
+        assert realiser.retry_in_s == 0
+
+
+@isolated
 def test_no_part_is_blamed_for_want_of_memory() -> None:
     wanted = Wanted()
     with choosy(allowing(wanted.now)) as kernel:
@@ -196,13 +208,17 @@ def test_no_part_is_blamed_for_want_of_memory() -> None:
 def test_a_kernel_that_fails_as_a_whole_is_left_alone_until_a_retry_is_due() -> None:
     wanted = Wanted()
     with Nftables() as kernel:
-        realiser = made(kernel, wanted)
+        realiser, other = made(kernel, wanted), made(kernel, wanted)
         with powerless():
             assert not realiser.take_over()
+            for _ in range(8):
+                assert not realiser.retry()
+            assert not other.take_over()
+        # It waits for a minute by now.
         assert not realiser.realise(wanted.become(table_of(OTHER)))
         assert kernel.table(TABLE_NAME) is None
-        time.sleep(realiser.retry_in_s or 0)
-        assert realiser.realise(wanted.become(table_of(RICH)))
+        time.sleep(other.retry_in_s or 0)
+        assert other.realise(wanted.become(table_of(RICH)))
         assert kernel.table(TABLE_NAME) == normal(wanted.now)
 
 

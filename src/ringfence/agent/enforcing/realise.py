@@ -84,7 +84,7 @@ class Realiser:
         whole nothing is tried before ``retry`` is due.
         """
         if not self._settled:
-            return not self.retry_in_s and self._mend()
+            return not self.retry_in_s and self.retry()
         if self._refused:
             return self._mend()
         if not transaction:
@@ -177,11 +177,13 @@ class Realiser:
         self._back_off()
 
     def _back_off(self) -> None:
-        """Set the next retry, unless one is due that this attempt was not."""
-        now = time.monotonic()
-        if self._retry_at > now:
+        """Set the next retry, unless one is set that this attempt was not.
+
+        One whose time has come is not put off either: events may never cease.
+        """
+        if self._retry_at:
             return
-        self._retry_at = now + self._wait_s
+        self._retry_at = time.monotonic() + self._wait_s
         self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
 
     def _count(self) -> None:
