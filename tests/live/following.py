@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from ringfence.adapters.kubernetes.deltas import Changed, Delta, Listed
@@ -79,7 +80,16 @@ def reflecting(
     try:
         yield Following(reflector, queue)
     finally:
-        assert reflector.stop()
+        reflector.stop()
+        await_end(reflector)
+
+
+def await_end(reflector: Reflector) -> None:
+    """Wait until a reflector that was stopped has ended, if its threads get to run."""
+    end = monotonic() + PATIENCE_S
+    while reflector.alive:
+        assert monotonic() < end, "a thread goes on"
+        sleep(0.001)
 
 
 @contextmanager

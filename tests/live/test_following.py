@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from controlplane.servers import ControlPlane, control_plane
-from live.following import following, name_of, names, reflecting
+from live.following import await_end, following, name_of, names, reflecting
 from live.proxy import proxied
 from ringfence.adapters.kubernetes.deltas import Changed, Down, Listed, Up
 from ringfence.adapters.kubernetes.kubeconfig import Choice, choose_access
@@ -207,8 +207,7 @@ def test_a_missing_verb_is_named_and_its_absence_survived(
             while names(followed.await_(Listed)) != ["a"]:
                 pass
             with granted(plane, "nobody", "watch"):
-                while not followed.silent(1.0):
-                    pass
+                followed.await_(Up)
                 make(plane, "b")
                 followed.await_named("b")
 
@@ -307,7 +306,8 @@ def test_nothing_waits_for_a_server_that_says_nothing_when_it_is_over(
         with following(config, "NetworkPolicy") as followed:
             followed.next(Listed)
             proxy.stall()
-            assert followed.reflector.stop()
+            followed.reflector.stop()
+            await_end(followed.reflector)
         proxy.resume()
 
 
@@ -315,5 +315,5 @@ def test_a_queue_that_nobody_empties_ends_too(plane: ControlPlane) -> None:
     with following(plane.kubeconfig(), "NetworkPolicy", room=1) as followed:
         make(plane, "a", "b", "c")
         assert followed.reflector.alive
-        assert followed.reflector.stop()
-        assert not followed.reflector.alive
+        followed.reflector.stop()
+        await_end(followed.reflector)
