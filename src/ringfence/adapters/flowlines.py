@@ -110,13 +110,15 @@ def _whole(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _rotated(path: str, stream: IO[bytes]) -> IO[bytes] | None:
     """Return the file that has taken the stream's place, None while there is none."""
-    here = os.fstat(stream.fileno())
     try:
-        there = Path(path).stat()
-    except OSError:
+        # Looked at once it is open: it may be moved away at any moment.
+        fresh = _opened(path)
+    except InputError:
         return None
+    here, there = os.fstat(stream.fileno()), os.fstat(fresh.fileno())
     if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
-        return _opened(path)
+        return fresh
+    fresh.close()
     if there.st_size < stream.tell():
         stream.seek(0)
     return None
