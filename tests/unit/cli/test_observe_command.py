@@ -145,7 +145,7 @@ def test_a_socket_is_followed_without_a_gap(tmp_path: Path) -> None:
             served.write(one.encode())
         printed += [program.stdout.readline() for _ in range(5)]
         served.close()
-        assert program.wait(20) == 0
+        assert program.wait(60) == 0
     assert source_ports(map(bytes.decode, printed)) == [2, 3, 4, 5, 6, 7, 8]
 
 
