@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.nodes import Nodes, node
 
-START_S = 30.0
+START_S = 120.0
 _PORT = 9477
 _SAMPLE = re.compile(r"^(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 

@@ -35,7 +35,7 @@ STRANGER = ip_address("203.0.113.10")
 """The host outside that conformance cases name."""
 
 GATEWAYS = (ip_address("169.254.1.1"), ip_address("fe80::1"))
-_DEADLINE_S = 60.0
+_DEADLINE_S = 120.0
 _PDEATHSIG = 1
 
 

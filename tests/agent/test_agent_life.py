@@ -86,8 +86,6 @@ def test_no_packet_is_lost_or_leaks_while_agents_crash_and_come_back(
             each(stage, "kill")
             stage.start()
     assert (told.failures, told.leaked) == ([], 0)
-    assert told.called > 100
-    assert told.knocked > 100
 
 
 def test_what_changed_meanwhile_is_true_after_a_restart(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from agent.agents import START_S
 from agent.nodes import node
 from agent.stage import PLACES, SERVER, Stage
 
@@ -20,7 +21,7 @@ def verified(stage: Stage, *flags: str) -> tuple[int, str]:
 
 def nft(stage: Stage, *words: str) -> None:
     process = stage.nodes.start(node("n1"), ["nft", *words], None)
-    process.communicate(timeout=30)
+    process.communicate(timeout=START_S)
     assert process.returncode == 0
 
 

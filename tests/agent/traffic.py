@@ -7,8 +7,11 @@
     python traffic.py held ADDRESS PORT     one TCP connection, used all the time
     python traffic.py try ADDRESS PORT      one TCP connection, and at its end at once
 
-It says ``ready``, goes on until its input ends, and then prints what it saw as one
-JSON document. Times are CLOCK_MONOTONIC, which all programs of a machine share.
+The last two may be told how many seconds without an answer are its end.
+
+It says ``ready``, goes on until its input ends, calls and knocks at least a hundred
+times on however busy a machine, and then prints what it saw as one JSON document.
+Times are CLOCK_MONOTONIC, which all programs of a machine share.
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ _PERIOD_S = 0.001
 _KNOCK_S = 0.002
 _TURN_S = 0.01
 _LINGER_S = 0.1
-_CALL_S = 5.0
-_TRY_S = 1.0
+_CALL_S = 30.0
 _REMEMBERED = 256
+_LEAST = 100
 _NO_LINGER = struct.pack("ii", 1, 0)
 _IPV4 = 4
 
@@ -142,7 +145,7 @@ def calls(address: str, port: int) -> Any:
     failures: list[str] = []
     count = 0
     ready()
-    while not over():
+    while count < _LEAST or not over():
         count += 1
         started = time.monotonic()
         try:
@@ -160,7 +163,7 @@ def knocks(address: str, port: int) -> Any:
     """Send datagrams from ever new ports: return how many, and answers."""
     sent = answers = 0
     ready()
-    while not over():
+    while sent < _LEAST or not over():
         with socket.socket(family(address), socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect((address, port))
@@ -173,11 +176,11 @@ def knocks(address: str, port: int) -> Any:
     return {"count": sent, "answers": answers}
 
 
-def held(address: str, port: int) -> Any:
+def held(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     """Use one connection; return when and how it ended, if it did."""
     count = 0
     with socket.create_connection((address, port), _CALL_S) as sock:
-        sock.settimeout(_CALL_S)
+        sock.settimeout(patience_s)
         ready()
         while not over():
             try:
@@ -190,11 +193,11 @@ def held(address: str, port: int) -> Any:
     return {"count": count, "ended": None}
 
 
-def try_once(address: str, port: int) -> Any:
+def try_once(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     """Return whether one connection was answered."""
     ready()
     try:
-        with socket.create_connection((address, port), _TRY_S) as sock:
+        with socket.create_connection((address, port), patience_s) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             exchange(sock)
     except OSError as error:
@@ -217,7 +220,7 @@ def ready() -> None:
     say("ready")
 
 
-_TRADES: dict[str, Callable[[str, int], Any]] = {
+_TRADES: dict[str, Callable[..., Any]] = {
     "flips": flips,
     "calls": calls,
     "knocks": knocks,
@@ -229,5 +232,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         told = serve(int(sys.argv[2]))
     else:
-        told = _TRADES[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+        trade, address, port, *patience = sys.argv[1:]
+        told = _TRADES[trade](address, int(port), *map(float, patience))
     say(json.dumps(told))
