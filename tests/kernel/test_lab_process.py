@@ -76,7 +76,7 @@ def alive(process: int) -> bool:
 
 
 def all_end(processes: list[int]) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(map(alive, processes)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not any(map(alive, processes))
