@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,6 +89,7 @@ def diff(  # noqa: PLR0913 - one parameter an option
         raise click.UsageError(
             "--by is for -o svg: other formats group by what changed"
         )
+    gc.disable()  # what is compiled stays to the end, and all of it is looked through
     cluster = _cluster(sides, inputs)
     base, head = (
         replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))

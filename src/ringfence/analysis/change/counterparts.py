@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -57,15 +58,12 @@ Classes: TypeAlias = tuple[int | None, int | None]
 def joints(base: Side, head: Side) -> tuple[Joint, ...]:
     """Return the ends of both clusters, numbered as the base's classes are."""
     found: list[Joint] = []
-    for (one, other), pods in _joint_pods(base, head).items():
-        here = [key for key, where in pods if where != "base"]
-        gone = [key for key, where in pods if where != "head"]
+    for (one, other), (gone, here) in _joint_pods(base, head).items():
         size = max(len(here), len(gone))
-        shown = tuple(sorted(here or gone))
-        found.append(Joint(0, one, other, size, shown))
+        found.append(Joint(0, one, other, size, tuple(sorted(here or gone))))
     for (one, other), networks in _joint_addresses(base, head).items():
         found.append(Joint(0, one, other, 1, networks=networks))
-    found.sort(key=lambda joint: (joint.base is None, joint.base or 0, joint.head or 0))
+    found.sort(key=_order)
     return tuple(replace(joint, number=number) for number, joint in enumerate(found))
 
 
@@ -88,44 +86,74 @@ def workload_of(cluster: Cluster, pod: Pod) -> Owner | None:
     return owner
 
 
-_Placed: TypeAlias = list[tuple[ObjectKey, str]]
+def _order(joint: Joint) -> tuple[bool, int, int]:
+    head = -1 if joint.head is None else joint.head
+    return joint.base is None, joint.base or 0, head
 
 
-def _joint_pods(base: Side, head: Side) -> Mapping[Classes, _Placed]:
-    """Return the pods by their two classes, each with where its name is known."""
+class _Pods(NamedTuple):
+    """The pods of two classes as the base has them, and as the head has them."""
+
+    base: list[ObjectKey]
+    head: list[ObjectKey]
+
+
+def _joint_pods(base: Side, head: Side) -> Mapping[Classes, _Pods]:
+    """Return the pods by their two classes."""
     before, after = _numbers(base), _numbers(head)
-    in_base = _Fellows(base.compiled.cluster, before)
-    in_head = _Fellows(head.compiled.cluster, after)
-    found: dict[Classes, _Placed] = defaultdict(list)
-    for key in sorted(before.keys() | after.keys()):
-        if key in before and key in after:
-            found[before[key], after[key]].append((key, "both"))
-        elif key in before:
-            pod = base.compiled.cluster.pods[key]
-            fellow = in_head.of(pod, workload_of(base.compiled.cluster, pod))
-            found[before[key], fellow].append((key, "base"))
-        else:
-            pod = head.compiled.cluster.pods[key]
-            fellow = in_base.of(pod, workload_of(head.compiled.cluster, pod))
-            found[fellow, after[key]].append((key, "head"))
+    of_head = head.reachability.classes
+    found: dict[Classes, _Pods] = defaultdict(lambda: _Pods([], []))
+    for number, one in enumerate(base.reachability.classes):
+        other = after.get(one.pods[0]) if one.pods else None
+        if other is not None and one.pods == of_head[other].pods:
+            found[number, other] = _Pods([*one.pods], [*one.pods])
+            continue
+        for key in one.pods:
+            if key in after:
+                pods = found[number, after[key]]
+                pods.base.append(key)
+                pods.head.append(key)
+    for key, fellow in _with_fellows(base, before, head, after):
+        found[before[key], fellow].base.append(key)
+    for key, fellow in _with_fellows(head, after, base, before):
+        found[fellow, after[key]].head.append(key)
     return found
 
 
 def _numbers(side: Side) -> dict[ObjectKey, int]:
-    return {
-        key: number
-        for number, one in enumerate(side.reachability.classes)
-        for key in one.pods
-    }
+    numbers: dict[ObjectKey, int] = {}
+    for number, one in enumerate(side.reachability.classes):
+        numbers.update(dict.fromkeys(one.pods, number))
+    return numbers
+
+
+_Numbers: TypeAlias = Mapping[ObjectKey, int]
+
+
+def _with_fellows(
+    side: Side, own: _Numbers, opposite: Side, theirs: _Numbers
+) -> Iterator[tuple[ObjectKey, int | None]]:
+    """Yield the pods that one cluster alone has, each with its fellow's class."""
+    alone = own.keys() - theirs.keys()
+    cluster = side.compiled.cluster
+    namespaces = frozenset(key.namespace for key in alone)
+    fellows = _Fellows(opposite.compiled.cluster, theirs, namespaces)
+    for key in sorted(alone):
+        pod = cluster.pods[key]
+        yield key, fellows.of(pod, workload_of(cluster, pod))
 
 
 class _Fellows:
-    """The replicas of a cluster's workloads, and the class of each."""
+    """The replicas of a cluster's workloads in some namespaces, each one's class."""
 
-    def __init__(self, cluster: Cluster, numbers: Mapping[ObjectKey, int]) -> None:
+    def __init__(
+        self, cluster: Cluster, numbers: _Numbers, namespaces: AbstractSet[str]
+    ) -> None:
         self._numbers = numbers
         self._by_workload: dict[tuple[str, Owner], list[Pod]] = defaultdict(list)
-        for key in numbers:
+        for key in numbers if namespaces else ():
+            if key.namespace not in namespaces:
+                continue
             pod = cluster.pods[key]
             workload = workload_of(cluster, pod)
             if workload is not None:

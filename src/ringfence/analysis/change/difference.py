@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from ringfence.analysis.change.causes import RANK, Causes, Inquiry
@@ -15,6 +14,7 @@ from ringfence.analysis.change.counterparts import Joint, Side, joints
 from ringfence.analysis.change.ends import NamedEnd, Names
 from ringfence.analysis.change.facts import Facts
 from ringfence.analysis.change.rectangles import bits, rectangles
+from ringfence.analysis.change.spread import Spread
 from ringfence.engine.allpairs.reachability import Reach, Reachability
 from ringfence.engine.compiled import Compiled
 from ringfence.model.flow import Direction
@@ -23,9 +23,6 @@ from ringfence.sets.conns import NOTHING, ConnSet
 
 MOST_ASKED = 64
 """How many pairs of a group are asked for their causes; the group shares them."""
-
-MOST_KEPT = 1_000
-"""How many masks of classes are remembered with their joints."""
 
 NOWHERE = Reach(NOTHING, NOTHING)
 
@@ -114,8 +111,8 @@ class _Comparison:
         self._everyone = (1 << len(self._joints)) - 1
         self._void = [self._void_of(joint) for joint in self._joints]
         self._spread = (
-            _Spread([j.base for j in self._joints], len(base.reachability.classes)),
-            _Spread([j.head for j in self._joints], len(head.reachability.classes)),
+            Spread([j.base for j in self._joints], len(base.reachability.classes)),
+            Spread([j.head for j in self._joints], len(head.reachability.classes)),
         )
 
     def __call__(self) -> Difference:
@@ -236,30 +233,6 @@ class _Comparison:
         lonely = len(others) == 1 and only.size == 1
         spare = only.pods if lonely and others[0] not in ends else ()
         return self._names.named((self._joints[end] for end in ends), spare)
-
-
-class _Spread:
-    """From the classes of one cluster to the joints that they fall into, as masks."""
-
-    def __init__(self, numbers: list[int | None], classes: int) -> None:
-        self._same = numbers == list(range(classes))
-        # Digits are written from the highest number down; the first is always 0.
-        places = (0 if n is None else classes - n for n in reversed(numbers))
-        self._width = classes + 1
-        self._pick = itemgetter(*places) if numbers else lambda _: "0"
-        self._kept: dict[int, int] = {}
-
-    def joints(self, classes: int) -> int:
-        """Return the joints of some classes; rows have many masks in common."""
-        if self._same:
-            return classes
-        found = self._kept.get(classes)
-        if found is None:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            digits = "".join(self._pick(f"{classes:0{self._width}b}"))
-            found = self._kept[classes] = int(digits, 2)
-        return found
 
 
 @cache

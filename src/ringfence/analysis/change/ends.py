@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import collapse_addresses
 from typing import TypeAlias
@@ -41,12 +41,11 @@ class Names:
     def __init__(self, base: Side, head: Side, joints: Iterable[Joint]) -> None:
         self._base = base.compiled.cluster
         self._head = head.compiled.cluster
-        self._inside: dict[str, dict[_Workload, int]] = defaultdict(
-            lambda: defaultdict(int)
-        )
+        self._inside: dict[str, list[ObjectKey]] = defaultdict(list)
         for joint in joints:
             for key in joint.pods:
-                self._inside[key.namespace][self._workload(key)] += 1
+                self._inside[key.namespace].append(key)
+        self._sizes: dict[str, Counter[_Workload]] = {}
 
     def named(
         self, joints: Iterable[Joint], spare: Iterable[ObjectKey] = ()
@@ -66,7 +65,7 @@ class Names:
         whole = {
             name
             for name, keys in pods.items()
-            if len(keys) + forgiven.get(name, 0) >= self._size(name)
+            if len(keys) + forgiven.get(name, 0) >= len(self._inside[name])
         }
         ends: list[NamedEnd] = []
         if len(whole) == len(self._inside) > 1:
@@ -93,11 +92,16 @@ class Names:
             word = KIND_WORDS.get(kind, (kind.lower(),))[0]
             identity = f"{namespace}/{word}/{name}"
             mine = tuple(by_workload[workload])
-            size = self._inside[namespace][workload]
+            size = self._sizes_in(namespace)[workload]
             yield NamedEnd(identity, kind, namespace, name, mine, size)
 
-    def _size(self, namespace: str) -> int:
-        return sum(self._inside[namespace].values())
+    def _sizes_in(self, namespace: str) -> Mapping[_Workload, int]:
+        """Return how many pods each workload of a namespace has."""
+        found = self._sizes.get(namespace)
+        if found is None:
+            found = Counter(map(self._workload, self._inside[namespace]))
+            self._sizes[namespace] = found
+        return found
 
     def _workload(self, key: ObjectKey) -> _Workload:
         cluster = self._head if key in self._head.pods else self._base

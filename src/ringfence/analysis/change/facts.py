@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from ringfence.analysis.change.counterparts import Joint, Side
 from ringfence.analysis.change.ends import Names
@@ -70,9 +72,8 @@ class Facts:
             return ()
         before, after = self._both(joint)
         words = _label_words(before.labels, after.labels, self._pod_keys)
-        found = [
-            Because(Fact.LABELS, end.id, *words) for end in self._names.named([joint])
-        ]
+        ends = self._names.named([joint]) if words[0] != words[1] else ()
+        found = [Because(Fact.LABELS, end.id, *words) for end in ends]
         name = after.key.namespace
         words = _label_words(
             self._namespace(self._base, name),
@@ -113,12 +114,23 @@ class Facts:
             yield f"IPv{joint.networks[0].version}"
             return
         lacking = self._base if joint.base is None else self._head
-        known = {key.namespace for key in _live(lacking.compiled.cluster)}
         namespace = joint.pods[0].namespace
-        if namespace not in known:
+        if namespace not in self._populated(lacking):
             yield f"ns/{namespace}"
         else:
             yield from (end.id for end in self._names.named([joint]))
+
+    def _populated(self, side: Side) -> AbstractSet[str]:
+        """Return the namespaces that have pods in one of the clusters."""
+        return self._with_pods[0 if side is self._base else 1]
+
+    @cached_property
+    def _with_pods(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        base, head = (
+            {key.namespace for key in _live(side.compiled.cluster)}
+            for side in (self._base, self._head)
+        )
+        return base, head
 
     @staticmethod
     def _namespace(side: Side, name: str) -> Labels:

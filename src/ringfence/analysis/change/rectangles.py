@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ringfence.engine.masks import chosen, mask_of
+
 
 class Rectangle(NamedTuple):
     """Every source with every destination; ``pairs`` leaves out the void ones."""
@@ -36,8 +38,9 @@ def _cover(rows: Mapping[int, int], void: Sequence[int]) -> list[Rectangle]:
             continue
         candidates = (left[start], left[start] | void[start])
         best = max((_widest(left, void, wide) for wide in candidates), key=_pairs)
+        taken = mask_of(best.destinations, best.destinations[-1] + 1)
         for source in best.sources:
-            left[source] &= ~sum(1 << number for number in best.destinations)
+            left[source] &= ~taken
             if not left[source]:
                 del left[source]
         found.append(best)
@@ -66,13 +69,12 @@ def _widest(left: Mapping[int, int], void: Sequence[int], wide: int) -> Rectangl
 def _turned(rows: Mapping[int, int]) -> dict[int, int]:
     turned: dict[int, int] = {}
     for source, mask in rows.items():
+        own = 1 << source
         for destination in bits(mask):
-            turned[destination] = turned.get(destination, 0) | 1 << source
+            turned[destination] = turned.get(destination, 0) | own
     return turned
 
 
 def bits(mask: int) -> Iterator[int]:
-    """Yield the numbers of the bits that are set, ascending."""
-    for number, digit in enumerate(f"{mask:b}"[::-1]):
-        if digit == "1":
-            yield number
+    """Return the numbers of the bits that are set, ascending."""
+    return chosen(range(mask.bit_length()), mask)
