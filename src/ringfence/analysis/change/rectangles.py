@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ringfence.engine.masks import chosen, mask_of
+from ringfence.engine.allpairs.masks import chosen, mask_of
 
 
 class Rectangle(NamedTuple):
