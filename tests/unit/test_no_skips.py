@@ -56,6 +56,16 @@ def test_a_skip_is_a_skip_elsewhere(tmp_path: Path) -> None:
     assert "1 skipped" in run.stdout
 
 
+def test_a_reason_is_told_once_for_all_its_tests(tmp_path: Path) -> None:
+    source = "import pytest\n" + "".join(
+        f"@pytest.mark.skipif(True, reason='no root')\ndef test_{name}(): pass\n"
+        for name in "ab"
+    )
+    run = run_pytest(tmp_path, source, ci="")
+    assert run.stdout.count("no root") == 1
+    assert "SKIPPED [2] no root\n" in run.stdout
+
+
 def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, EXPECTED_FAILURE, ci="true")
     assert run.returncode == pytest.ExitCode.OK
