@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.text.blocktext import block_documents
 from ringfence.manifest.text.jsontext import json_documents
+from ringfence.manifest.text.listtext import list_documents
 from ringfence.manifest.text.places import Places
 from ringfence.manifest.text.yamltext import (
     Duplicate,
@@ -188,8 +189,11 @@ class _Chunk:
         """Yield the documents of the text, numbered from ``index``; raises Refused."""
         text = _decoded(self.text)
         is_json = text.lstrip()[:1] in {"{", "["}
-        found = json_documents(text) if is_json else block_documents(text)
-        is_json = is_json and found is not None
+        if is_json:
+            found = json_documents(text)
+            is_json = found is not None
+        else:
+            found = list_documents(text) or block_documents(text)
         documents = enumerate(found or yaml_documents(text))
         for nth, (value, duplicates, begin) in documents:
             if value is not None:
