@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,14 @@ def built() -> Path:
         return programs()
     except NoToolchainError as error:
         pytest.skip(f"kube-apiserver is built from source: {error}")
+
+
+@pytest.fixture
+def kustomizer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a program that builds kustomizations: kubectl from source if need be."""
+    if not (shutil.which("kustomize") or shutil.which("kubectl")):
+        folder = request.getfixturevalue("built")
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

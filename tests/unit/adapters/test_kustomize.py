@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,22 +10,12 @@ from controlplane import fixtures
 from ringfence.adapters.inputs import helm, kustomize
 from ringfence.errors import InputError, KernelError
 
-built = fixtures.built
-"""The programs that are built from source, where the machine has none."""
-
-
-@pytest.fixture
-def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a program that builds kustomizations: kubectl from source if need be."""
-    if not (shutil.which("kustomize") or shutil.which("kubectl")):
-        folder = request.getfixturevalue("built")
-        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-
+built, kustomizer = fixtures.built, fixtures.kustomizer
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: web}}\n"
 
 
-@pytest.mark.usefixtures("program")
+@pytest.mark.usefixtures("kustomizer")
 def test_a_kustomization_is_built(tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text(POD)
     text = "namePrefix: my-\nnamespace: shop\nresources: [pod.yaml]\n"
@@ -38,7 +26,7 @@ def test_a_kustomization_is_built(tmp_path: Path) -> None:
     assert document.value["metadata"] == {"name": "my-web", "namespace": "shop"}
 
 
-@pytest.mark.usefixtures("program")
+@pytest.mark.usefixtures("kustomizer")
 def test_what_does_not_build_says_so_in_the_programs_words(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]\n")
     with pytest.raises(InputError) as error:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from controlplane import fixtures
 from ringfence.cli.main import run
 from ringfence.cli.options import Exit
 
@@ -43,6 +44,9 @@ spec:
   - from: [{podSelector: {matchLabels: {app: web}}}]
     ports: [{port: 5432}]
 """
+
+
+built, kustomizer = fixtures.built, fixtures.kustomizer
 
 
 @pytest.fixture
@@ -173,6 +177,7 @@ def test_a_ref_that_is_not_there_is_an_error(
     assert "did you mean main?" in err
 
 
+@pytest.mark.usefixtures("kustomizer")
 def test_a_kustomization_of_a_commit_is_built(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +191,7 @@ def test_a_kustomization_of_a_commit_is_built(
     assert lines[0].startswith(f"{OPENED} (+. (built):")
 
 
+@pytest.mark.usefixtures("kustomizer")
 def test_files_beside_a_kustomization_keep_their_names(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
