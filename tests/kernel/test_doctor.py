@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.kernel
 
-DOCTOR = f"{sys.executable} -m ringfence doctor"
+DOCTOR = f"{shlex.quote(sys.executable)} -m ringfence doctor"
 BRIDGE = """
 ip link add cni0 type bridge
 for n in 1 2; do ip link add veth$n type veth peer name peer$n; done
@@ -146,7 +147,7 @@ def test_an_ordinary_user_is_told_what_cannot_be_seen() -> None:
     # For files still their owner: a checkout below /root stays in reach.
     become = ["unshare", "--map-user=65534", "--map-group=65534"]
     ran = subprocess.run(
-        [*(become if os.geteuid() == 0 else ()), *DOCTOR.split(), "-o", "json"],
+        [*(become if os.geteuid() == 0 else ()), *shlex.split(DOCTOR), "-o", "json"],
         capture_output=True,
         text=True,
         check=False,
