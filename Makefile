@@ -1,6 +1,6 @@
 # Every command of the project. Set-up happens by itself, on a fresh machine too:
 #   make demo    make test    make check    make bench
-# VENV=DIR keeps the environment elsewhere, PYTHON=PROGRAM chooses the interpreter,
+# VENV=DIR keeps the environment elsewhere, PYTHON=PROGRAM chooses that of a new one,
 # ARGS='...' is handed on to pytest and to the benchmarks.
 
 SHELL := /bin/bash
