@@ -32,7 +32,7 @@ table inet cut {
 }
 """
 HEAD = """
-import socket, subprocess
+import socket, subprocess, time
 from ringfence.adapters.kernel.conntrack import Conntrack
 from ringfence.adapters.kernel.netlink import LOOPBACK, Netlink, link_up
 from ringfence.adapters.kernel.netns import isolate
@@ -47,10 +47,17 @@ def connect(family, address, source=""):
     client = socket.socket(family)
     if source:
         client.bind((source, 0))
-    client.settimeout(5)
+    client.settimeout(60)
     client.connect(listener.getsockname()[:2])
     return client, listener.accept()[0]
 tracker = Conntrack()
+def tracked(wanted):
+    # What was sent may wait for its turn on a busy machine.
+    end = time.monotonic() + 60
+    while len(entries := tracker.entries()) < wanted and time.monotonic() < end:
+        time.sleep(0.001)
+    assert len(entries) == wanted, len(entries)
+    return entries
 """
 
 
@@ -78,7 +85,7 @@ def test_a_translated_destination_answers_under_its_own_address() -> None:
     run_isolated(
         """
 listener = socket.create_server(("127.0.0.2", 7000))
-client = socket.create_connection(("127.0.0.9", 7000), timeout=5)
+client = socket.create_connection(("127.0.0.9", 7000), timeout=60)
 (entry,) = tracker.entries({packed("127.0.0.2")})
 assert entry.original.destination == packed("127.0.0.9")
 assert (entry.reply.source, entry.reply.source_port) == (packed("127.0.0.2"), 7000)
@@ -102,7 +109,7 @@ raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
 raw.sendto(b"x", ("127.0.0.1", 0))
 echo = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 echo.sendto(bytes.fromhex("0800f7fd00010001"), ("127.0.0.1", 0))
-found = {entry.protocol: entry.original for entry in tracker.entries()}
+found = {entry.protocol: entry.original for entry in tracked(2)}
 assert set(found) == {1, 253}
 assert all(of.destination_port is None for of in found.values())
 """)
@@ -112,7 +119,7 @@ def test_a_forgotten_connection_is_new_again_and_reset() -> None:
     run_isolated(
         """
 listener = socket.create_server(("127.0.0.1", 7001))
-client = socket.create_connection(("127.0.0.1", 7001), timeout=5)
+client = socket.create_connection(("127.0.0.1", 7001), timeout=60)
 server = listener.accept()[0]
 client.send(b"a")
 assert server.recv(1) == b"a"
@@ -132,7 +139,7 @@ def test_an_entry_with_another_id_is_left_alone() -> None:
     run_isolated("""
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.sendto(b"x", ("127.0.0.1", 9002))
-(entry,) = tracker.entries()
+(entry,) = tracked(1)
 assert tracker.forget([entry._replace(id=entry.id ^ 1)]) == 0
 assert len(tracker.entries()) == 1
 """)
@@ -143,8 +150,8 @@ def test_many_entries_are_forgotten_and_gone_ones_do_no_harm() -> None:
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for port in range(2000, 3000):
     sender.sendto(b"x", ("127.0.0.1", port))
-entries = tracker.entries()
-assert len(entries) == 1000
+    if port % 100 == 99:  # well below what a processor lets wait
+        entries = tracked(port - 1999)
 assert tracker.forget(entries[:500]) == 500
 assert tracker.forget(entries) == 500
 assert tracker.entries() == []
@@ -184,7 +191,7 @@ node.enforce()
 def connect(pod, to, family):
     with node.inside(pod):
         client = socket.socket(family)
-    client.settimeout(10)
+    client.settimeout(60)
     client.connect((to, 80))
     return client
 pairs = []

@@ -90,14 +90,14 @@ def test_connections_that_could_not_be_ended_are_listed_again() -> None:
     found: Queue[list[Tracked]] = Queue()
     with connected(), closing(Cutter(found.put)) as cutter:
         cutter.want(OF_DB)
-        entries = found.get(timeout=10)
+        entries = found.get(timeout=60)
         with powerless():
             assert cutter.cut(entries, judge()) == 0
         assert tracked() == 1
         assert cutter.due_in_s is not None
         time.sleep(cutter.due_in_s)
         cutter.want(Touched())
-        assert cutter.cut(found.get(timeout=10), judge()) == 1
+        assert cutter.cut(found.get(timeout=60), judge()) == 1
         assert tracked() == 0
         assert cutter.due_in_s is None
 
@@ -114,7 +114,7 @@ def test_connections_that_could_not_be_listed_are_asked_for_again() -> None:
             assert found.empty()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert cutter.cut(found.get(timeout=10), judge()) == 1
+        assert cutter.cut(found.get(timeout=60), judge()) == 1
 
 
 @alone
@@ -130,4 +130,4 @@ def test_who_gets_the_address_of_a_pod_that_went_does_not_wait() -> None:
         time.sleep(0.1)
         assert found.empty()
         cutter.want(Touched(taken=gone))
-        assert len(found.get(timeout=10)) == 1
+        assert len(found.get(timeout=60)) == 1
