@@ -27,7 +27,7 @@ from ringfence.lab.plan import OUTSIDE, Bridge, Plan, Site, SiteKind
 from ringfence.model.flow import IPAddress
 
 _FIRST_DOWNLINK = 10
-_MOST_WAIT_S, _LOOK_S = 5.0, 0.001
+_MOST_WAIT_S, _LOOK_S = 60.0, 0.001
 _IPV6 = 6
 
 
@@ -167,12 +167,17 @@ class Fabric:
         }
 
     def _await_links(self) -> None:
-        """Wait until the routers' ends of all links pass packets, if it takes long."""
+        """Wait until the routers' ends of all links pass packets.
+
+        Without them what is lost on the way would be taken for what rules drop.
+        """
         deadline = time.monotonic() + _MOST_WAIT_S
         for router in self._routers:
             router.namespace.enter()
             with Links() as held:
-                while not held.pairs_run() and time.monotonic() < deadline:
+                while not held.pairs_run():
+                    if time.monotonic() > deadline:
+                        raise KernelError("the links of the lab do not come up")
                     time.sleep(_LOOK_S)
 
     def _link(self, site: Site, netlink: Netlink, namespace: NetworkNamespace) -> None:
