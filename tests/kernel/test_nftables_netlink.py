@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from multiprocessing import get_context
 from typing import ParamSpec
 
@@ -423,6 +424,25 @@ def test_dropping_what_is_not_there_is_no_fault() -> None:
         kernel.drop("ringfence")
         assert kernel.table("ringfence") is None
         assert kernel.counters("ringfence") == {}
+
+
+@isolated
+def test_a_socket_that_breaks_is_replaced() -> None:
+    before = set(descriptors())
+    with Nftables() as kernel:
+        kernel.commit(load(SMALL))
+        (mine,) = (of for of in set(descriptors()) - before)
+        with Path(os.devnull).open() as nothing:
+            os.dup2(nothing.fileno(), mine)
+        with pytest.raises(KernelError, match="non-socket"):
+            kernel.table("ringfence")
+        assert kernel.table("ringfence") == normal(SMALL)
+    assert set(descriptors()) == before
+
+
+def descriptors() -> list[int]:
+    """Return what is open but for the look itself."""
+    return [int(of.name) for of in Path("/proc/self/fd").iterdir() if of.exists()]
 
 
 @isolated

@@ -53,7 +53,7 @@ _SYSCTLS = {
     6: Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
 }
 _DATAGRAM = 1 << 16
-_TRIES, _PAUSE_S = 20, 0.005
+_TRIES, _PAUSE_S = 100, 0.005
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 

@@ -37,7 +37,7 @@ _RECEIVE_BUFFER = 1 << 21  # the refusals of some thousand operations at once
 _DATAGRAM = 1 << 17  # a dump fills at most 32 KiB (NLMSG_GOODSIZE), an answer less
 _PAUSE_S = 0.005  # a hash table of 100,000 grows in a few of these
 _RESTLESS = "nf_tables changes faster than it can be listed"
-_TRIES = 20  # of a dump that other writers interrupt; each takes milliseconds
+_TRIES = 100  # of a dump that other writers interrupt; each takes milliseconds
 
 
 _HINTS = {
@@ -86,8 +86,7 @@ class Nftables(NetlinkSocket):
 
     def __init__(self) -> None:
         super().__init__(NETLINK_NETFILTER)
-        self._enlarge(socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        self._send_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        self._prepare()
 
     def commit(self, transaction: Transaction) -> None:
         """Make the changes, all at once; raises Refused and changes nothing.
@@ -165,6 +164,21 @@ class Nftables(NetlinkSocket):
             )
         return answer.body
 
+    def _prepare(self) -> None:
+        self._enlarge(socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self._send_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    def _broken(self, error: OSError, hint: str = "") -> KernelError:
+        """Return what went wrong, and go on with another socket.
+
+        What is left unread of an answer would be taken for that of the next request,
+        and a listing that broke off has the kernel refuse each later one (EBUSY).
+        """
+        self.close()
+        super().__init__(NETLINK_NETFILTER)
+        self._prepare()
+        return KernelError(f"nf_tables: {error.strerror}{hint}")
+
     def _send(self, data: bytes) -> None:
         if len(data) + _SEND_OVERHEAD > self._send_buffer // 2:
             wanted = len(data) + _SEND_OVERHEAD
@@ -181,7 +195,7 @@ class Nftables(NetlinkSocket):
                 if error.errno == errno.EMSGSIZE
                 else ""
             )
-            raise KernelError(f"nf_tables: {error.strerror}{hint}") from error
+            raise self._broken(error, hint) from error
 
     def _outcome(self, last: int) -> tuple[int, int, str]:
         """Return errno (0: done), number and words of the first failure of a batch.
@@ -202,7 +216,7 @@ class Nftables(NetlinkSocket):
                 return found
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
-                    raise _broken(error) from error
+                    raise self._broken(error) from error
                 continue  # more failures than fit; the first ones are still there
             for answer in requests.answers(data):
                 if answer.type == ERROR and (answer.errno or answer.number == last):
@@ -233,7 +247,7 @@ class Nftables(NetlinkSocket):
         try:
             data = self._socket.recv(_DATAGRAM)
         except OSError as error:
-            raise _broken(error) from error
+            raise self._broken(error) from error
         return requests.answers(data)
 
     def _dump(self, request: bytes) -> list[bytes]:
@@ -260,10 +274,6 @@ class Nftables(NetlinkSocket):
                         _check(answer)
                     return bodies
                 bodies.append(answer.body)
-
-
-def _broken(error: OSError) -> KernelError:
-    return KernelError(f"nf_tables: {error.strerror}")
 
 
 def _check(answer: Answer) -> None:
