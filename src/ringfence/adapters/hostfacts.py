@@ -136,12 +136,25 @@ def _other_programs(links: Sequence[Link]) -> tuple[Program, ...]:
 
 
 def _on_tc() -> list[Program]:
+    return [program for name in _classifying() for program in _on_link(name)]
+
+
+def _classifying() -> Sequence[str]:
+    """Return the links that tc classifies packets of."""
+    return read_qdiscs(_said(["tc", "-j", "qdisc", "show"]))
+
+
+def _on_link(name: str) -> list[Program]:
+    """Return what tc shows on a link; nothing where that is gone meanwhile."""
     found: list[Program] = []
-    for name in read_qdiscs(_said(["tc", "-j", "qdisc", "show"])):
+    try:
         for way in ("ingress", "egress"):
-            found += read_tc(
-                _said(["tc", "-j", "filter", "show", "dev", name, way]), name, way
-            )
+            said = _said(["tc", "-j", "filter", "show", "dev", name, way])
+            found += read_tc(said, name, way)
+    except _NotToldError:
+        if name in _classifying():
+            raise
+        return []
     return found
 
 
