@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import wraps
-from pathlib import Path
 from multiprocessing import get_context
+from pathlib import Path
 from typing import ParamSpec
 
 import pytest

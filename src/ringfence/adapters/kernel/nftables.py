@@ -169,14 +169,16 @@ class Nftables(NetlinkSocket):
         self._send_buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
 
     def _broken(self, error: OSError, hint: str = "") -> KernelError:
-        """Return what went wrong, and go on with another socket.
+        """Return what went wrong, and go on with another socket if it was not closed.
 
         What is left unread of an answer would be taken for that of the next request,
         and a listing that broke off has the kernel refuse each later one (EBUSY).
         """
-        self.close()
-        super().__init__(NETLINK_NETFILTER)
-        self._prepare()
+        left = self._socket
+        if left.fileno() >= 0:
+            super().__init__(NETLINK_NETFILTER)
+            left.close()
+            self._prepare()
         return KernelError(f"nf_tables: {error.strerror}{hint}")
 
     def _send(self, data: bytes) -> None:
