@@ -344,7 +344,7 @@ def test_status_tells_what_is_waited_for(
     stage: Stage, api_server: ControlPlane
 ) -> None:
     lame = agent(stage, api_server.kubeconfig("nobody"))
-    with unready(lame, "lacks"):
+    with unready(lame, 'api Pod: live:nobody: user "nobody" lacks the verb'):
         code, said = lame.command("status")
         assert code == 1
         assert 'waiting for api Pod: live:nobody: user "nobody" lacks the verb' in said

@@ -127,7 +127,7 @@ def test_a_policy_that_is_put_right_is_understood(
     stage.until(lambda: stage.shut(CLIENT, SERVER), "nobody gets in")
     storage.put(policy("shop/odd", podSelector=app("server"), ingress=[CLIENT_MAY]))
     stage.until(lambda: stage.open(CLIENT, SERVER), "the rule is understood")
-    assert unread(stage) == 0
+    stage.until(lambda: unread(stage) == 0, "that is told")
 
 
 def test_an_odd_annotation_is_told_and_changes_nothing(stage: Stage) -> None:
