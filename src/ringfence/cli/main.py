@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ringfence import __version__
 from ringfence.cli.options import Exit, color_option, environment_colour, say
 from ringfence.errors import InputError, Problem, RingfenceBug, RingfenceError
 
@@ -100,6 +101,9 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @color_option
+@click.version_option(
+    __version__, message="ringfence %(version)s", help="Print the version and exit."
+)
 @click.pass_context
 def ringfence(context: click.Context) -> None:
     """Kubernetes NetworkPolicy: know, try and enforce who can talk to whom.

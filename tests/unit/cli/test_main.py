@@ -68,8 +68,9 @@ def test_help_speaks_the_name_it_was_called_by(
 
 
 def test_version_as_text_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("ringfence", ["version"]) == Exit.OK
-    assert capsys.readouterr().out == f"ringfence {__version__}\n"
+    for words in (["version"], ["--version"]):
+        assert run("ringfence", words) == Exit.OK
+        assert capsys.readouterr().out == f"ringfence {__version__}\n"
     assert run("ringfence", ["version", "-o", "json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out)["version"] == __version__
 
