@@ -30,7 +30,7 @@ def brief_reason(answer: Answer) -> str:
         return "; ".join(answer.unresolved)
     ends = (answer.evidence.egress, answer.evidence.ingress)
     reasons = [_brief_end(end) for end in ends if end.outcome is not Outcome.ALLOW]
-    return "; ".join((*reasons, *answer.unresolved))
+    return "; ".join(dict.fromkeys((*reasons, *answer.unresolved)))
 
 
 def _brief_end(end: EndEvidence) -> str:

@@ -67,6 +67,11 @@ def test_the_brief_reason_names_the_isolating_policies() -> None:
     )
 
 
+def test_a_reason_that_both_ends_have_is_told_once() -> None:
+    found = asked(SHOP, "fd00::9", "web:80")
+    assert brief_reason(found) == "the ends share no address family"
+
+
 def test_an_undecided_flow_names_the_missing_fact() -> None:
     world = cluster(pod("a"), pod("b"), ingress("p", "", rule([block("10.0.0.0/8")])))
     found = asked(world, "a", "b:80")
