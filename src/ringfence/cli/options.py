@@ -162,7 +162,7 @@ def _refuse_sources(sources: Sources, live: Live | None) -> None:
 
 def judging_options(inputs: Inputs) -> Options:
     """Return how strictly manifests are judged; raises click.UsageError."""
-    from ringfence.manifest.decoding.identity import is_namespace_name  # noqa: PLC0415
+    from ringfence.manifest.decoding.names import is_namespace_name  # noqa: PLC0415
     from ringfence.manifest.strictness import FieldValidation, Options  # noqa: PLC0415
 
     if not is_namespace_name(inputs.namespace):

@@ -145,6 +145,12 @@ def _flatten(
     of_entries = (api_version, kind[:-4]) if kind != "List" else _NO_KIND
     for index, entry in enumerate(entries):
         inside = (*path, "items", index)
+        # Nearly all objects of a large cluster are entries that say what they are.
+        if type(entry) is dict and "items" not in entry:
+            version, word = entry.get("apiVersion"), entry.get("kind")
+            if type(version) is str and type(word) is str and version and word:
+                found.append(Item(document, inside, entry, version, word))
+                continue
         _flatten(document, inside, entry, of_entries, found, problems)
 
 

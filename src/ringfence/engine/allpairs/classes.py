@@ -131,11 +131,11 @@ def _stretches(family: int, blocks: Mapping[IPNetwork, int]) -> _Stretches:
 def _address_identity(cluster: Cluster, pod: Pod, stretches: Cuts) -> Covering:
     """Return the blocks that each of a pod's addresses lies in."""
     addresses = pod.addresses
+    if len(addresses) == 1:
+        return stretches[addresses[0].version].find(addresses[0])
     if pod.host_network and not addresses:
         node = cluster.nodes.get(pod.node or "")
         addresses = node.addresses if node is not None else ()
-    if len(addresses) == 1:
-        return stretches[addresses[0].version].find(addresses[0])
     return frozenset().union(*(stretches[a.version].find(a) for a in addresses))
 
 

@@ -22,6 +22,7 @@ from ringfence.manifest.decoding.objects import (
     decode_service,
     decode_workload,
 )
+from ringfence.manifest.decoding.ordinary import OrdinaryPods
 from ringfence.manifest.decoding.policy import decode_policy
 from ringfence.manifest.reader import Document, Item, Path, items
 from ringfence.manifest.strictness import FieldValidation, Options
@@ -64,7 +65,10 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
     skipped: Counter[str] = Counter()
     things: list[tuple[str, Field]] = []
     others: defaultdict[Document, dict[Path, Field]] = defaultdict(dict)
+    ordinary = OrdinaryPods(options.namespace)
     for item in items:
+        if ordinary.take(item):
+            continue
         thing = Field(item, problems, item.value)
         kind = known_kind(thing)
         if kind == "NetworkPolicy":
@@ -80,8 +84,8 @@ def decode_cluster(items: Iterable[Item], options: Options) -> Decoded:
             skipped[other_kind(thing)] += 1
     strict = options.field_validation is FieldValidation.STRICT
     (problems if strict else warnings).extend(_doubled_keys(others))
-    objects = _Objects()
-    for named in name_objects(things, options.namespace):
+    objects = _Objects(pods=ordinary.pods)
+    for named in name_objects(things, options.namespace, ordinary):
         objects.add(named)
     if problems:
         raise InputError(dict.fromkeys(problems))

@@ -63,6 +63,9 @@ class Field(NamedTuple):
 
     def at(self, *keys: str) -> Field:
         """Return the field under these keys, absent where any of them is."""
+        value = _under(self.value, keys)
+        if value is not _NO_WAY:
+            return Field(self.item, self.problems, value, self.path + keys)
         field = self
         for key in keys:
             value = field.value

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
 
 from ringfence.manifest.decoding.entry import ENTRY_GROUPS
 from ringfence.manifest.decoding.fields import Field
+from ringfence.manifest.decoding.names import (
+    LABEL,
+    SUBDOMAIN,
+    is_namespace_name,
+    ordinary_key,
+)
+from ringfence.manifest.decoding.ordinary import OrdinaryPods
 from ringfence.model.meta import ObjectKey
 
 _CORE, _APPS = frozenset({""}), frozenset({"apps", "extensions"})
@@ -35,9 +40,6 @@ _GROUPS: Mapping[str, frozenset[str]] = {
 _KNOWN_GROUPS = frozenset[str]().union(*_GROUPS.values())
 CLUSTER_SCOPED = frozenset({"Namespace", "Node"})
 
-_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_PART}(\.{_PART})*")
-_LABEL = re.compile(rf"(?=.{{1,63}}\Z){_PART}")
 _LOOKS_THE_SAME = 0.8
 
 
@@ -95,8 +97,12 @@ def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
-def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Named]:
+def name_objects(
+    things: Iterable[tuple[str, Field]], default: str, ordinary: OrdinaryPods
+) -> list[Named]:
     """Return the objects by name; an unsaid namespace is ``default``.
+
+    Those that are ``ordinary`` have their names already.
 
     An object with ``generateName`` gets the first free number for a suffix.
     A missing name, one that no server takes, and a name given twice are problems.
@@ -104,8 +110,8 @@ def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Name
     named: list[Named] = []
     unnamed: list[Named] = []
     for kind, thing in things:
-        key = _ordinary_key(kind, thing.value, default)
-        if key is not None:
+        key = ordinary_key(thing.value, default)
+        if key is not None and kind not in CLUSTER_SCOPED:
             named.append(Named(kind, key, thing))
             continue
         namespace = "" if kind in CLUSTER_SCOPED else _namespace(thing, default)
@@ -116,37 +122,30 @@ def name_objects(things: Iterable[tuple[str, Field]], default: str) -> list[Name
         else:
             stem = _stem(thing.at("metadata", "generateName"))
             unnamed.append(Named(kind, ObjectKey(namespace, stem), thing))
-    taken = _refuse_twins(named)
+    taken = _refuse_twins(named, ordinary)
     series: dict[tuple[str, ObjectKey], Iterator[ObjectKey]] = {}
     for kind, stem_key, thing in unnamed:
         keys = series.setdefault((kind, stem_key), _numbered(stem_key))
-        key = next(key for key in keys if (kind, key) not in taken)
+        names = ordinary.pods if kind == "Pod" else ()
+        key = next(k for k in keys if (kind, k) not in taken and k not in names)
         taken.add((kind, key))
         named.append(Named(kind, key, thing))
     return named
 
 
-def _ordinary_key(kind: str, value: object, default: str) -> ObjectKey | None:
-    """Return what nearly every object is called; None: the strict look is needed."""
-    meta = value.get("metadata") if type(value) is dict else None
-    if type(meta) is not dict or kind in CLUSTER_SCOPED:
-        return None
-    name, namespace = meta.get("name"), meta.get("namespace", default)
-    if type(name) is not str or type(namespace) is not str:
-        return None
-    ordinary = _SUBDOMAIN.fullmatch(name) and is_namespace_name(namespace)
-    return ObjectKey(namespace, name) if ordinary else None
-
-
-def _refuse_twins(named: Iterable[Named]) -> set[tuple[str, ObjectKey]]:
+def _refuse_twins(
+    named: Iterable[Named], ordinary: OrdinaryPods
+) -> set[tuple[str, ObjectKey]]:
     """Return the names given; one given twice is a problem of the second object."""
     first: dict[tuple[str, ObjectKey], Named] = {}
     for new in named:
         kind, key = new.kind, new.key
         other = first.setdefault((kind, key), new)
-        if other is not new and key.name:
+        place = None if other is new else other.field.position
+        if kind == "Pod" and key in ordinary.pods:
+            place = ordinary.position(key)
+        if place is not None and key.name:
             text = str(key) if key.namespace else key.name
-            place = other.field.position
             message = f"{kind} {text} is declared twice, first at {place}"
             new.field.complain(message, "keep one of them")
     return set(first)
@@ -158,30 +157,24 @@ def _numbered(stem: ObjectKey) -> Iterator[ObjectKey]:
 
 def _stem(written: Field) -> str:
     stem = written.text()
-    if not _SUBDOMAIN.fullmatch(f"{stem}0"):
+    if not SUBDOMAIN.fullmatch(f"{stem}0"):
         written.complain(f'"{stem}" cannot begin a name')
     return stem
 
 
 def _refuse_name(thing: Field, name: str, kind: str) -> None:
     """Complain where this is no name for an object, or none is written."""
-    pattern = _LABEL if kind == "Namespace" else _SUBDOMAIN
+    pattern = LABEL if kind == "Namespace" else SUBDOMAIN
     if pattern.fullmatch(name):
         return
     written = thing.at("metadata", "name")
     if name:
         written.complain(
             f'"{name}" is no name: lower case letters, digits and "-"'
-            + (", at most 63" if pattern is _LABEL else ' or ".", at most 253')
+            + (", at most 63" if pattern is LABEL else ' or ".", at most 253')
         )
     elif written.absent or written.value == "":
         written.complain("a name is missing")
-
-
-@lru_cache(maxsize=1 << 10)
-def is_namespace_name(text: str) -> bool:
-    """Whether a namespace can be called so (RFC 1123 label)."""
-    return _LABEL.fullmatch(text) is not None
 
 
 def _namespace(thing: Field, default: str) -> str:
