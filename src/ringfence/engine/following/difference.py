@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from ringfence.engine.compiled import Members, PolicySet
@@ -45,17 +47,16 @@ class Turn(NamedTuple):
     after: Meaning
 
 
-@dataclass(slots=True)
 class Delta:
     """What one peer gained and lost: pods by certain or not, and addresses."""
 
-    gained: dict[bool, set[ObjectKey]] = field(
-        default_factory=lambda: {True: set(), False: set()}
-    )
-    lost: dict[bool, set[ObjectKey]] = field(
-        default_factory=lambda: {True: set(), False: set()}
-    )
-    asked: set[IPAddress] = field(default_factory=set)
+    __slots__ = ("addresses", "gained", "lost")
+
+    def __init__(self) -> None:
+        self.gained: dict[bool, set[ObjectKey]] = {}
+        self.lost: dict[bool, set[ObjectKey]] = {}
+        self.addresses: tuple[set[IPAddress], set[IPAddress]] = (set(), set())
+        """Gained and lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,87 +128,68 @@ class Difference:
 
     def _peers(self, turns: Iterable[Turn]) -> Iterator[PeerChange]:
         deltas: defaultdict[Watch, Delta] = defaultdict(Delta)
-        for pods, before, after in turns:
-            self._members(deltas, pods, before.hits, after.hits)
-        for address, old in self.now.claims.before.items():
-            self._reclaimed(deltas, address, old)
-        for watch in sorted(deltas, key=lambda watch: watch.number):
-            change = self._peer(watch, deltas[watch])
-            if change is not None:
-                yield change
+        unsettled = set(self.now.claims.before)
+        for turn in turns:
+            self._members(deltas, turn, unsettled)
+        for address in unsettled:
+            before, after = self._held(address), self._holds(address)
+            for side, watches in enumerate((after - before, before - after)):
+                for watch in watches:
+                    if self.journal.stays(watch):
+                        deltas[watch].addresses[side].add(address)
+        for watch in sorted(deltas, key=attrgetter("number")):
+            delta = deltas[watch]
+            yield PeerChange(
+                watch.selector,
+                _as_members(delta.gained),
+                _as_members(delta.lost),
+                *map(frozenset, delta.addresses),
+            )
 
     def _members(
-        self,
-        deltas: Mapping[Watch, Delta],
-        pods: Iterable[ObjectKey],
-        before: Mapping[Watch, bool],
-        after: Mapping[Watch, bool],
+        self, deltas: Mapping[Watch, Delta], turn: Turn, unsettled: set[IPAddress]
     ) -> None:
-        """Note which peers select pods otherwise than before, and whose addresses."""
-        differing = {watch for watch, _ in before.items() ^ after.items()}
-        staying = [watch for watch in differing if self.journal.stays(watch)]
+        """Note which peers select pods otherwise than before, and whose addresses.
+
+        An address that others claim too, or did, is left ``unsettled``.
+        """
+        pods, before, after = turn.pods, turn.before.hits, turn.after.hits
+        staying = [
+            (deltas[watch], before.get(watch), after.get(watch))
+            for watch in {watch for watch, _ in before.items() ^ after.items()}
+            if self.journal.stays(watch)
+        ]
+        for delta, was, is_ in staying:
+            if was is not None:
+                delta.lost.setdefault(was, set()).update(pods)
+            if is_ is not None:
+                delta.gained.setdefault(is_, set()).update(pods)
         if not staying:
             return
         addresses = {address for pod in pods for address in self._addresses(pod)}
-        for watch in staying:
-            delta = deltas[watch]
-            if watch in before:
-                delta.lost[before[watch]].update(pods)
-            if watch in after:
-                delta.gained[after[watch]].update(pods)
-            delta.asked |= addresses
+        of = self.now.claims.of
+        own = [one for one in addresses - unsettled if not of[one][1:]]
+        unsettled |= addresses.difference(own)
+        for delta, was, is_ in staying:
+            if was or is_:
+                delta.addresses[bool(was)].update(own)
 
     def _addresses(self, pod: ObjectKey) -> Iterable[IPAddress]:
         before, now = self._pod_before(pod).pod, self.now.pods.get(pod)
         addresses = pod_addresses(now)
         return addresses if before is now else addresses | pod_addresses(before)
 
-    def _reclaimed(
-        self,
-        deltas: Mapping[Watch, Delta],
-        address: IPAddress,
-        old: tuple[Claimant, ...],
-    ) -> None:
-        """Note an address whose claimants changed, for the peers that select any."""
-        for pod in {*old, *self.now.claims.of.get(address, ())}:
-            if pod is not None:
-                for watch in {**self._before(pod).hits, **self._after(pod).hits}:
-                    if self.journal.stays(watch):
-                        deltas[watch].asked.add(address)
-
-    def _peer(self, watch: Watch, delta: Delta) -> PeerChange | None:
-        gained: set[IPAddress] = set()
-        lost: set[IPAddress] = set()
-        for address in delta.asked:
-            was, is_ = self._held(watch, address), self._holds(watch, address)
-            if was is not is_:
-                (gained if is_ else lost).add(address)
-        pods = [*delta.gained.values(), *delta.lost.values()]
-        if not any((*pods, gained, lost)):
-            return None
-        return PeerChange(
-            watch.selector,
-            _as_members(delta.gained),
-            _as_members(delta.lost),
-            frozenset(gained),
-            frozenset(lost),
-        )
-
-    def _held(self, watch: Watch, address: IPAddress) -> bool:
+    def _held(self, address: IPAddress) -> AbstractSet[Watch]:
+        """Return the peers that an address was in before."""
         claims = self.now.claims
-        old = claims.before.get(address)
-        claimants = claims.of.get(address, ()) if old is None else old
-        return bool(claimants) and all(
-            of is not None and self._before(of).hits.get(watch) is True
-            for of in claimants
-        )
+        claimants = claims.before.get(address)
+        if claimants is None:
+            claimants = claims.of.get(address, ())
+        return _selecting(claimants, self._before)
 
-    def _holds(self, watch: Watch, address: IPAddress) -> bool:
-        claimants = self.now.claims.of.get(address, ())
-        return bool(claimants) and all(
-            of is not None and self._after(of).hits.get(watch) is True
-            for of in claimants
-        )
+    def _holds(self, address: IPAddress) -> AbstractSet[Watch]:
+        """Return the peers that an address is in now."""
+        return _selecting(self.now.claims.of.get(address, ()), self._after)
 
     def _pods(self) -> Iterator[PodChange]:
         for key in sorted(self.journal.pods):
@@ -235,7 +217,18 @@ def _policies(meaning: Meaning, direction: Direction) -> tuple[ObjectKey, ...]:
 
 
 def _as_members(pods: Mapping[bool, set[ObjectKey]]) -> Members:
-    return Members(frozenset(pods[True]), frozenset(pods[False]))
+    return Members(frozenset(pods.get(True, ())), frozenset(pods.get(False, ())))
+
+
+def _selecting(
+    claimants: tuple[Claimant, ...], meaning: Callable[[ObjectKey], Meaning]
+) -> AbstractSet[Watch]:
+    """Return the peers that select all claimants of an address for certain."""
+    each: list[set[Watch]] = []
+    for pod in claimants:
+        hits = {} if pod is None else meaning(pod).hits
+        each.append({watch for watch, certain in hits.items() if certain})
+    return set.intersection(*each) if each else set()
 
 
 def _live(pod: Pod | None) -> Pod | None:

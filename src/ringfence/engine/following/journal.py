@@ -41,6 +41,19 @@ class Journal:
     appeared: dict[Watch, None] = field(default_factory=dict)
     idle: dict[Watch, None] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        """Whether the batch touched anything that selectors ask about."""
+        return any(
+            (
+                self.pods,
+                self.groups,
+                self.sets,
+                self.namespaces,
+                self.appeared,
+                self.idle,
+            )
+        )
+
     def touch(self, group: Group) -> None:
         """Keep what a group's pods mean before that changes for the first time."""
         if group not in self.groups:

@@ -24,7 +24,7 @@ from ringfence.engine.compiler import (
     selectable,
     telling_addresses,
 )
-from ringfence.engine.following.changes import Changes, Claimant
+from ringfence.engine.following.changes import NO_CHANGES, Changes, Claimant
 from ringfence.engine.following.claims import Claims
 from ringfence.engine.following.difference import Difference, Now
 from ringfence.engine.following.events import Event, Kind
@@ -114,14 +114,18 @@ class State:
         """
         for event in {(event.kind, event.key): event for event in events}.values():
             self._take(event)
-        before, self._compiled = self._compiled, self._view(self._compiled)
-        families = self._compiled.families
+        before = self._compiled.families
+        families = self._families()
+        if not self._journal and not self._claimed.before and families == before:
+            return NO_CHANGES
+        if self._journal.sets or families != before:
+            self._compiled = self._view(self._compiled)
         changes = Difference(
             self._journal,
             Now(self._pods, self._group_of, self._namespaces, self._claimed),
         ).changes(
             self._isolation.touched(self._journal),
-            None if families == before.families else families,
+            None if families == before else families,
         )
         self._settle()
         return changes
@@ -136,8 +140,10 @@ class State:
         sets = before.policy_sets
         if self._journal.sets:
             sets = tuple(shared.value for shared in self._isolation.order)
-        seen = (version for version, count in self._versions.items() if count)
-        return replace(before, policy_sets=sets, families=families_of(seen))
+        return replace(before, policy_sets=sets, families=self._families())
+
+    def _families(self) -> tuple[int, ...]:
+        return families_of(of for of, count in self._versions.items() if count)
 
     def _fill(self, cluster: Cluster) -> None:
         """Build from nothing: policies before pods, so that a group is made once."""
