@@ -317,3 +317,26 @@ def test_a_queue_that_nobody_empties_ends_too(plane: ControlPlane) -> None:
         assert followed.reflector.alive
         followed.reflector.stop()
         await_end(followed.reflector)
+
+
+def test_dense_changes_gather_after_the_first_and_an_end_does_not_wait(
+    plane: ControlPlane,
+) -> None:
+    gathering: dict[str, Any] = {"streaming": False, "dense": 3600.0, "rest": 3600.0}
+    with following(plane.kubeconfig(), "NetworkPolicy", **gathering) as followed:
+        followed.next(Listed)
+        make(plane, "a")
+        followed.await_named("a")
+        make(plane, "b", "c", "d")
+        # One more where the first was there already when the watch began.
+        assert followed.silent(0.5) or followed.silent(0.5)
+
+
+def test_changes_that_gathered_are_all_told_in_order(plane: ControlPlane) -> None:
+    several = [f"p{number}" for number in range(30)]
+    with following(
+        plane.kubeconfig(), "NetworkPolicy", dense=3600.0, rest=0.2
+    ) as followed:
+        followed.next(Listed)
+        make(plane, *several)
+        assert [name_of(followed.next(Changed)) for _ in several] == several

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
@@ -37,14 +37,22 @@ class Answer:
         """Return all of it; raises UnreachableError."""
         return self.connection.read(self._response)
 
-    def lines(self) -> Iterator[tuple[bytes, float]]:
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes wait to be read, of whatever."""
+        stream = self._response.extensions["network_stream"]
+        return bool(stream.get_extra_info("is_readable"))
+
+    def lines(self, rest: Callable[[float], None]) -> Iterator[tuple[bytes, float]]:
         """Yield each line as soon as it is there, and when its end came.
 
-        Raises UnreachableError where the stream breaks off, is silent for too long,
-        or a line has more than MOST_LINE_BYTES.
+        ``rest`` is called before more is read, with how long the last bytes were
+        waited for. Raises UnreachableError where the stream breaks off, is silent for
+        too long, or a line has more than MOST_LINE_BYTES.
         """
         parts: list[bytes] = []
         size = 0
+        asked_at = monotonic()
         try:
             for chunk in self._response.iter_raw():
                 received_at = monotonic()
@@ -56,6 +64,9 @@ class Answer:
                     parts, size = [part], len(part)
                 if size > MOST_LINE_BYTES:
                     raise httpx2.RemoteProtocolError("a line never ends")
+                if others:
+                    rest(received_at - asked_at)
+                asked_at = monotonic()
         except httpx2.HTTPError as error:
             raise self.connection.unreachable(error) from None
 
