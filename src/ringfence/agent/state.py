@@ -20,6 +20,9 @@ AUDITS: Final[Mapping[str, bool]] = {"audit": True, "enforce": False}
 
 Key = ObjectKey | str
 
+_TELLING: Final = (Kind.NAMESPACE, Kind.NODE)
+"""The kinds that say how to enforce."""
+
 
 class Intake:
     """Takes lists and changes of objects, gives batches of events.
@@ -37,6 +40,7 @@ class Intake:
         self._modes: dict[str, bool] = {}
         self._networks: tuple[IPNetwork, ...] = ()
         self.problems: dict[tuple[Kind, Key], tuple[Problem, ...]] = {}
+        self._stated: Enforcement | None = None
 
     @property
     def synced(self) -> bool:
@@ -51,16 +55,17 @@ class Intake:
     @property
     def enforcement(self) -> Enforcement:
         """How the node enforces, with what the cluster says about it."""
-        exceptions = {
-            name for name, audits in self._modes.items() if audits != self._choice.audit
-        }
-        return Enforcement(
-            audit=self._choice.audit,
-            exceptions=frozenset(exceptions),
-            guarded=self._networks if self._closed else (),
-            hook=self._choice.hook,
-            samples=self._choice.samples,
-        )
+        if self._stated is None:
+            choice, modes = self._choice, self._modes.items()
+            exceptions = (name for name, audits in modes if audits != choice.audit)
+            self._stated = Enforcement(
+                audit=choice.audit,
+                exceptions=frozenset(exceptions),
+                guarded=self._networks if self._closed else (),
+                hook=choice.hook,
+                samples=choice.samples,
+            )
+        return self._stated
 
     def relist(self, kind: str, objects: Iterable[Stored], cluster: Cluster) -> None:
         """Take all objects of a kind; what the cluster has besides is gone."""
@@ -85,6 +90,8 @@ class Intake:
             problems += self._take_mode(str(key), stored.mode if stored else "")
         if of is Kind.NODE and key == self._node:
             self._networks = stored.pod_cidrs if stored else ()
+        if of in _TELLING:
+            self._stated = None
         if problems:
             self.problems[of, key] = problems
         else:

@@ -39,7 +39,7 @@ class Cutter:
         self._closed = Event()
         self._wanted: SimpleQueue[frozenset[bytes] | None] = SimpleQueue()
         self._soon: frozenset[bytes] = frozenset()
-        self._later: frozenset[bytes] = frozenset()
+        self._later: set[bytes] = set()
         self._later_at: float | None = None
         self._listing = False
         self._thread = Thread(target=self._list, name="conntrack", daemon=True)
@@ -75,12 +75,12 @@ class Cutter:
         if self._listing:
             return
         late = self._later_at is not None and self._later_at <= time.monotonic()
-        addresses = self._soon | (self._later if late else frozenset())
+        addresses = self._soon.union(self._later if late else ())
         if not addresses:
             return
         self._soon = frozenset()
         if late:
-            self._later, self._later_at = frozenset(), None
+            self._later, self._later_at = set(), None
         self._listing = True
         self._wanted.put(addresses)
 

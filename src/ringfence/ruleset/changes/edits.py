@@ -5,6 +5,7 @@ What is referred to comes before what refers to it, and goes after it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
@@ -82,7 +83,7 @@ class Edits:
     __slots__ = ("_stages",)
 
     def __init__(self) -> None:
-        self._stages: tuple[list[Operation], ...] = tuple([] for _ in Stage)
+        self._stages: defaultdict[Stage, list[Operation]] = defaultdict(list)
 
     def at(self, stage: Stage, operation: Operation) -> None:
         """Add one operation."""
@@ -90,7 +91,8 @@ class Edits:
 
     def transaction(self, table: str) -> Transaction:
         """Return everything in order."""
-        return Transaction(table, tuple(op for stage in self._stages for op in stage))
+        stages = sorted(self._stages)
+        return Transaction(table, tuple(op for at in stages for op in self._stages[at]))
 
     def counters(self, come: Iterable[str], gone: Iterable[str]) -> None:
         """Make and remove counters."""
