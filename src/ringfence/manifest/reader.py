@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.text.blocktext import block_documents
 from ringfence.manifest.text.jsontext import json_documents
-from ringfence.manifest.text.listtext import list_documents
 from ringfence.manifest.text.places import Places
 from ringfence.manifest.text.yamltext import (
     Duplicate,
+    Found,
     Path,
     Refused,
     yaml_documents,
@@ -194,12 +193,10 @@ class _Chunk:
     def documents(self, index: int) -> Iterator[Document]:
         """Yield the documents of the text, numbered from ``index``; raises Refused."""
         text = _decoded(self.text)
-        is_json = text.lstrip()[:1] in {"{", "["}
-        if is_json:
+        found: list[Found] | None = None
+        if text.lstrip()[:1] in {"{", "["}:
             found = json_documents(text)
-            is_json = found is not None
-        else:
-            found = list_documents(text) or block_documents(text)
+        is_json = found is not None
         documents = enumerate(found or yaml_documents(text))
         for nth, (value, duplicates, begin) in documents:
             if value is not None:

@@ -1,6 +1,6 @@
 """YAML text into plain data, and where each node of it stands.
 
-The only module that knows all of YAML. Reads as the API server does (sigs.k8s.io/yaml
+The only module that knows YAML. Reads as the API server does (sigs.k8s.io/yaml
 over go.yaml.in/yaml/v2): YAML 1.1 scalars, merge keys in the order they are
 written, the last of several equal keys, keys as JSON's strings.
 """
