@@ -7,9 +7,10 @@ mistake in one does not hide those of the next.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.text.jsontext import json_documents
@@ -156,23 +157,60 @@ def _flatten(
 _NO_KIND = ("", "")
 
 
-def read_documents(data: bytes, source: str) -> list[Document]:
+class Reading(NamedTuple):
+    """What a part of a text holds: its documents, written as JSON or as YAML."""
+
+    found: Sequence[Found]
+    is_json: bool
+
+
+Readings: TypeAlias = list[Reading | Refused]
+Texts: TypeAlias = Sequence[bytes]
+Share: TypeAlias = Callable[[Callable[[Texts], Readings], Texts], Iterable[Readings]]
+"""Has consecutive parts of a source read, in this process or another, in order."""
+
+
+def read_documents(
+    data: bytes, source: str, share: Share | None = None
+) -> list[Document]:
     """Return the documents of a source in order, empty ones left out.
 
-    Raises PartlyReadError (of Unreadable) with one problem for each document that is
-    no YAML, holds characters that none may hold, nests too deep or expands
-    aliases without bounds.
+    A line that begins with ``---`` ends a document wherever it stands (YAML 1.2.2,
+    9.1.2), so that the parts between may be shared out. Raises PartlyReadError
+    (of Unreadable) with one problem for each document that is no YAML, holds
+    characters that none may hold, nests too deep or expands aliases without bounds.
     """
     documents: list[Document] = []
     problems: list[Problem] = []
-    for chunk in _chunks(_utf8(data), source):
-        try:
-            documents += chunk.documents(len(documents))
-        except Refused as refusal:
-            problems.append(chunk.problem(refusal))
+    chunks = list(_chunks(_utf8(data), source))
+    texts = [chunk.text for chunk in chunks]
+    parts = share(_readings, texts) if share else [_readings(texts)]
+    for chunk, reading in zip(chunks, chain.from_iterable(parts), strict=True):
+        if isinstance(reading, Refused):
+            problems.append(chunk.problem(reading))
+        else:
+            documents += chunk.documents(reading, len(documents))
     if problems:
         raise PartlyReadError(problems, documents)
     return documents
+
+
+def _readings(texts: Texts) -> Readings:
+    readings: Readings = []
+    for text in texts:
+        try:
+            readings.append(_reading(_decoded(text)))
+        except Refused as refusal:
+            readings.append(refusal)
+    return readings
+
+
+def _reading(text: str) -> Reading:
+    """Return what a text holds; raises Refused."""
+    found = json_documents(text) if text.lstrip()[:1] in {"{", "["} else None
+    if found is None:
+        return Reading(yaml_documents(text), is_json=False)
+    return Reading(found, is_json=True)
 
 
 def _utf8(data: bytes) -> bytes:
@@ -190,15 +228,9 @@ class _Chunk:
     first_line: int
     told_line: int
 
-    def documents(self, index: int) -> Iterator[Document]:
-        """Yield the documents of the text, numbered from ``index``; raises Refused."""
-        text = _decoded(self.text)
-        found: list[Found] | None = None
-        if text.lstrip()[:1] in {"{", "["}:
-            found = json_documents(text)
-        is_json = found is not None
-        documents = enumerate(found or yaml_documents(text))
-        for nth, (value, duplicates, begin) in documents:
+    def documents(self, reading: Reading, index: int) -> Iterator[Document]:
+        """Yield the documents that the text holds, numbered from ``index``."""
+        for nth, (value, duplicates, begin) in enumerate(reading.found):
             if value is not None:
                 yield Document(
                     source=self.source,
@@ -209,7 +241,12 @@ class _Chunk:
                     told_line=self.told_line,
                     duplicates=duplicates,
                     places=Places(
-                        self.source, self.text, nth, self.first_line, begin, is_json
+                        self.source,
+                        self.text,
+                        nth,
+                        self.first_line,
+                        begin,
+                        reading.is_json,
                     ),
                 )
                 index += 1

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ringfence.adapters.inputs.files import read_sources
+from ringfence.adapters.inputs.files import WORTH_SHARING, read_sources
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.reader import Document
+from ringfence.manifest.reader import Document, PartlyReadError, read_documents
 
 POD = "kind: Pod\nmetadata: {name: %s}\n"
 
@@ -170,3 +170,21 @@ def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")
     (problem,) = problems(path)
     assert problem.place == f"{tmp_path}/\\xff.yaml"
+
+
+def test_a_large_source_is_read_as_a_small_one_is(tmp_path: Path) -> None:
+    parts = [POD % f"web-{number}" for number in range(WORTH_SHARING // 30)]
+    parts[7] = parts[-7] = "kind: [\n"
+    data = "---\n".join(parts).encode()
+    assert len(data) > WORTH_SHARING
+    path = tmp_path / "large.yaml"
+    path.write_bytes(data)
+    with pytest.raises(PartlyReadError) as shared:
+        read(path)
+    with pytest.raises(PartlyReadError) as alone:
+        read_documents(data, str(path))
+    assert shared.value.problems == alone.value.problems
+    assert len(shared.value.problems) == 2
+    for ours, theirs in zip(shared.value.documents, alone.value.documents, strict=True):
+        assert (ours.index, ours.value) == (theirs.index, theirs.value)
+    assert str(ours.position(("metadata",))) == str(theirs.position(("metadata",)))

@@ -1,16 +1,28 @@
 from __future__ import annotations
 
 import json
+import pickle
 import string
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.errors import InputError
-from ringfence.manifest.reader import Document, Path, Unreadable, items, read_documents
+from ringfence.errors import InputError, Problem
+from ringfence.manifest.reader import (
+    Document,
+    PartlyReadError,
+    Path,
+    Readings,
+    Share,
+    Texts,
+    Unreadable,
+    items,
+    read_documents,
+)
 
 
 def read(text: str | bytes) -> list[Document]:
@@ -277,3 +289,61 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with suppress(InputError):
         for document in read_documents(data, "x"):
             assert document.position(("a", 0)).line > 0
+
+
+PARTS = st.sampled_from(
+    [
+        b"",
+        b"a: 1\nb: {c: [x, 'y']}\n",
+        b"a: |\n  b\n  c\n",
+        b"# only a comment\n",
+        b"%YAML 1.1\n",
+        b'{"a": {"b": 1}}\n',
+        b"a: &x [1]\nb: *x\n",
+        b"a: 1\na: 2\n",
+        b"a: [\n",
+        b"a: \xff\n",
+        b"  a: 1\n b: 2\n",
+        b"'a\n",
+        b"...\nb: 1\n",
+        b"a: caf\xc3\xa9\r\n",
+    ]
+)
+
+
+def elsewhere(work: Callable[[Texts], Readings], texts: Texts) -> list[Readings]:
+    """Read each text on its own, and send what it holds, as between processes."""
+    return [pickle.loads(pickle.dumps(work([text]))) for text in texts]  # noqa: S301
+
+
+def told(data: bytes, share: Share | None) -> tuple[list[object], ...]:
+    """Return all that is known of the documents and problems of a text."""
+    problems: tuple[Problem, ...] = ()
+    try:
+        documents = tuple(read_documents(data, "x", share))
+    except PartlyReadError as error:
+        documents, problems = error.documents, error.problems
+    return [
+        (
+            document.index,
+            document.value,
+            document.text,
+            document.first_line,
+            document.told_line,
+            document.duplicates,
+            str(document.position(("b", "c", 1))),
+        )
+        for document in documents
+    ], [
+        (str(problem), problem.answer, problem.text)
+        for problem in problems
+        if isinstance(problem, Unreadable)
+    ]
+
+
+@given(st.lists(PARTS, max_size=8), st.sampled_from([b"---\n", b"--- # next\n"]))
+def test_documents_read_elsewhere_are_those_read_here(
+    parts: list[bytes], separator: bytes
+) -> None:
+    data = separator.join(parts)
+    assert told(data, elsewhere) == told(data, None)

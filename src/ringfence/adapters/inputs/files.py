@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
 from ringfence.errors import InputError, Problem
-from ringfence.manifest.reader import Document, PartlyReadError, read_documents
+from ringfence.manifest.reader import (
+    Document,
+    PartlyReadError,
+    Readings,
+    Texts,
+    read_documents,
+)
 
 STDIN = "-"
+WORTH_SHARING = 1_000_000
+"""Bytes of a source that several processors read sooner than one."""
+
 MOST_BYTES = 256 * 1024 * 1024
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 _ADDRESSES = ("http://", "https://")
@@ -42,7 +51,9 @@ def read_sources(
                 continue
             seen.add(real)
             try:
-                documents += read_documents(_read(source, stdin), _shown(source))
+                data = _read(source, stdin)
+                share = _share if len(data) >= WORTH_SHARING else None
+                documents += read_documents(data, _shown(source), share)
             except PartlyReadError as error:
                 problems += error.problems
                 documents += error.documents
@@ -54,6 +65,13 @@ def read_sources(
     if problems:
         raise PartlyReadError(problems, documents)
     return documents
+
+
+def _share(work: Callable[[Texts], Readings], texts: Texts) -> list[Readings]:
+    """Have every processor read a part."""
+    from ringfence.adapters.forks import spread  # noqa: PLC0415 - rarely worth it
+
+    return spread(work, texts, least=1)
 
 
 def _sources(path: str, *, recursive: bool) -> Iterator[str]:

@@ -43,7 +43,7 @@ class Refused(Exception):  # noqa: N818 - a signal to the reader, which makes th
     """A text cannot be read: where, why, and what the server's decoder says."""
 
     def __init__(self, mark: Mark, why: str, answer: str = "") -> None:
-        super().__init__(why)
+        super().__init__(mark, why, answer)  # as it is made again in a process
         self.mark, self.why = mark, why
         self.answer = answer or f"yaml: {why}"
 
