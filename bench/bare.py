@@ -55,9 +55,12 @@ def write_yaml(path: Path, size: Size) -> Path:
     return path
 
 
-def write_json(path: Path, size: Size) -> Path:
-    """Write the cluster as a JSON list, on one line, as API servers do."""
-    items = list(manifests(size))
+def write_json(path: Path, size: Size, *, edited: bool = False) -> Path:
+    """Write the cluster as a JSON list, on one line, as API servers do.
+
+    ``edited``: after a change of a few policies and pods.
+    """
+    items = list(edits(size) if edited else manifests(size))
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     return path
 
@@ -72,7 +75,28 @@ def manifests(size: Size) -> Iterator[Manifest]:
     for number in range(size.policies):
         name = {"name": f"np{number}", "namespace": f"ns{number % size.namespaces}"}
         spec = _cutting(number, size) if size.cut else _spec(number, size)
-        yield _object("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
+        yield _policy(name, spec)
+
+
+def edits(size: Size) -> Iterator[Manifest]:
+    """Yield the cluster after a change: some went, some came, some are others."""
+    went = {f"np{size.policies // 3}", f"p{size.pods // 3}"}
+    for manifest in manifests(size):
+        match manifest["metadata"]:
+            case {"name": name} if name in went:
+                continue
+            case {"name": name} if name == f"np{size.policies // 2}":
+                manifest["spec"]["podSelector"] = _labels(app="a0")
+            case {"name": name} if name == f"p{size.pods // 2}":
+                manifest["metadata"]["labels"]["tier"] = "edge"
+        yield manifest
+    yield _pod(size.pods, size)
+    name = {"name": f"np{size.policies}", "namespace": "ns0"}
+    yield _policy(name, _spec(size.policies, size))
+
+
+def _policy(name: Manifest, spec: Manifest) -> Manifest:
+    return _object("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
 
 
 def _object(version: str, kind: str, metadata: Manifest, **more: Manifest) -> Manifest:

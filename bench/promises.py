@@ -102,6 +102,16 @@ def _list_matrix(by: str, *, cut: bool = False) -> Callable[[Path], Job]:
     return prepare
 
 
+def _diff(*, edited: bool) -> Callable[[Path], Job]:
+    def prepare(folder: Path) -> Job:
+        size = bare.large(100_000)
+        base = bare.write_json(folder / "base.json", size)
+        head = bare.write_json(folder / "head.json", size, edited=edited)
+        return Job((RINGFENCE, "diff", str(base), str(head)), frozenset({int(edited)}))
+
+    return prepare
+
+
 def _validate(folder: Path) -> Job:
     manifest = inputs.stream_of(folder, YAML_BYTES)
     command = (RINGFENCE, "validate", "-f", str(manifest), "-o", "json")
@@ -153,6 +163,20 @@ PROMISES = (
         60.0,
         _list_matrix("namespace", cut=True),
         1,
+    ),
+    Promise(
+        "diff-100000",
+        "diff of two such clusters, a few policies and pods edited",
+        15.0,
+        _diff(edited=True),
+        3,
+    ),
+    Promise(
+        "diff-same",
+        "diff of two such clusters, nothing edited",
+        15.0,
+        _diff(edited=False),
+        3,
     ),
     Promise("lab-10", "lab with 10 pods: up, one probe, down", 1.0, _lab(10)),
     Promise("lab-100", "lab with 100 pods: up, one probe, down", 2.5, _lab(100), 3),
