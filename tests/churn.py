@@ -63,25 +63,27 @@ def random_event(random: Random, cluster: Cluster) -> Event:
     if form == 1 and mine:
         return Event.put(random.choice([*mine.values()]))
     if form < 4 and kind in EDITS and mine:
-        return Event.put(EDITS[kind](random, random.choice([*mine.values()])))
+        return Event.put(EDITS[kind](random, random.choice([*mine.values()]), cluster))
     other = getattr(strategies.make_world(random).cluster, COLLECTIONS[kind])
     if not other:
         return Event(kind, ABSENT[kind])
     return Event.put(random.choice([*other.values()]))
 
 
-def _edited_namespace(random: Random, namespace: Namespace) -> Namespace:
+def _edited_namespace(random: Random, namespace: Namespace, _: Cluster) -> Namespace:
     env = random.choice(({}, {"env": "prod"}, {"env": "dev"}))
     labels = {METADATA_NAME: namespace.name, **env}
     return replace(namespace, labels=labels, declared=random.random() < 0.7)
 
 
-def _edited_pod(random: Random, pod: Pod) -> Pod:
+def _edited_pod(random: Random, pod: Pod, cluster: Cluster) -> Pod:
     other = random.choice([*strategies.make_world(random).cluster.pods.values()])
+    fellow = random.choice([*cluster.pods.values()])
     return random.choice(
         (
             replace(pod, labels=random.choice(LABEL_SETS)),
             replace(pod, addresses=other.addresses),
+            replace(pod, addresses=fellow.addresses),  # two claim them
             replace(pod, phase=other.phase),
             replace(pod, host_network=not pod.host_network),
             replace(pod, ports=other.ports, node=other.node),
@@ -89,13 +91,13 @@ def _edited_pod(random: Random, pod: Pod) -> Pod:
     )
 
 
-def _edited_node(random: Random, node: Node) -> Node:
+def _edited_node(random: Random, node: Node, _: Cluster) -> Node:
     """Return the node with addresses that another one, or a pod, may have too."""
     pool = map(ip_address, ("10.9.0.1", "10.9.0.2", "10.0.0.1", "fd09::1"))
     return replace(node, addresses=tuple(random.sample([*pool], 2)))
 
 
-EDITS: dict[Kind, Callable[[Random, Any], Any]] = {
+EDITS: dict[Kind, Callable[[Random, Any, Cluster], Any]] = {
     Kind.POD: _edited_pod,
     Kind.NAMESPACE: _edited_namespace,
     Kind.NODE: _edited_node,
