@@ -18,7 +18,7 @@ from ringfence.agent.plan import Touched
 from ringfence.errors import KernelError
 from ringfence.observe.tracked import Tracked
 
-LATER_S = 10.0
+LATER_S = 60.0
 """How long connections of pods that went may wait: many go in one listing, which
 walks the kernel's whole table (30 ms at 262,144 buckets). Who gets such an address
 does not wait."""
