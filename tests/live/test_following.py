@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.cluster import pod_object
 from controlplane.servers import ControlPlane, control_plane
 from live.following import await_end, following, name_of, names, reflecting
 from live.proxy import proxied
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.controlplane
 
 NETWORKING = "networking.k8s.io"
 POLICIES = f"/apis/{NETWORKING}/v1/namespaces/default/networkpolicies"
+PODS = "/api/v1/namespaces/default/pods"
+MERGE = "application/merge-patch+json"
 RBAC = "rbac.authorization.k8s.io"
 both_ways = pytest.mark.parametrize("streaming", [True, False])
 
@@ -29,6 +32,14 @@ both_ways = pytest.mark.parametrize("streaming", [True, False])
 def make(plane: ControlPlane, *policies: str) -> None:
     for name in policies:
         plane.ask("POST", POLICIES, {"metadata": {"name": name}, "spec": {}})
+
+
+def make_pod(plane: ControlPlane, name: str, *addresses: str) -> None:
+    """Make a pod of a node; without addresses it is one that has not come up."""
+    pod = dict(pod_object(f"default/{name}", "n1", addresses or ["192.0.2.1"]))
+    if not addresses:
+        pod.pop("status")
+    plane.create([pod])
 
 
 def remove(plane: ControlPlane, policy: str) -> None:
@@ -74,7 +85,7 @@ def test_what_is_there_comes_first_and_changes_follow_in_order(
         assert names(followed.next(Listed)) == ["a", "b"]
         make(plane, "c")
         patch: dict[str, Any] = {"spec": {"ingress": [{}]}}
-        plane.ask("PATCH", f"{POLICIES}/a", patch, "application/merge-patch+json")
+        plane.ask("PATCH", f"{POLICIES}/a", patch, MERGE)
         remove(plane, "b")
         told = [followed.next(Changed) for _ in range(3)]
     assert [(name_of(delta), delta.stored is None) for delta in told] == [
@@ -319,24 +330,45 @@ def test_a_queue_that_nobody_empties_ends_too(plane: ControlPlane) -> None:
         await_end(followed.reflector)
 
 
-def test_dense_changes_gather_after_the_first_and_an_end_does_not_wait(
+def test_what_says_nothing_of_packets_is_not_told(plane: ControlPlane) -> None:
+    make(plane, "a")
+    with following(plane.kubeconfig(), "NetworkPolicy") as followed:
+        followed.next(Listed)
+        note = {"metadata": {"annotations": {"note": "1"}}}
+        plane.ask("PATCH", f"{POLICIES}/a", note, MERGE)
+        make(plane, "b")
+        assert name_of(followed.next(Changed)) == "b"
+        remove(plane, "a")
+        make(plane, "a")
+        told = [followed.next(Changed) for _ in range(2)]
+    assert [(name_of(one), one.stored is None) for one in told] == [
+        ("a", True),
+        ("a", False),
+    ]
+
+
+def test_pods_without_an_address_wait_for_others_and_an_end_does_not(
     plane: ControlPlane,
 ) -> None:
-    gathering: dict[str, Any] = {"streaming": False, "dense": 3600.0, "rest": 3600.0}
-    with following(plane.kubeconfig(), "NetworkPolicy", **gathering) as followed:
+    with following(plane.kubeconfig(), "Pod", rest=3600.0) as followed:
         followed.next(Listed)
-        make(plane, "a")
-        followed.await_named("a")
-        make(plane, "b", "c", "d")
-        # One more where the first was there already when the watch began.
-        assert followed.silent(0.5) or followed.silent(0.5)
+        make_pod(plane, "a")
+        assert followed.silent(0.5)
 
 
-def test_changes_that_gathered_are_all_told_in_order(plane: ControlPlane) -> None:
+def test_a_pod_with_an_address_waits_for_nobody(plane: ControlPlane) -> None:
+    make_pod(plane, "a", "10.9.9.9")
+    with following(plane.kubeconfig(), "Pod", rest=3600.0) as followed:
+        followed.next(Listed)
+        relabelled = {"metadata": {"labels": {"app": "a"}}}
+        plane.ask("PATCH", f"{PODS}/a", relabelled, MERGE)
+        assert name_of(followed.next(Changed)) == "a"
+
+
+def test_pods_that_waited_are_told_in_order(plane: ControlPlane) -> None:
     several = [f"p{number}" for number in range(30)]
-    with following(
-        plane.kubeconfig(), "NetworkPolicy", dense=3600.0, rest=0.2
-    ) as followed:
+    with following(plane.kubeconfig(), "Pod", rest=0.2) as followed:
         followed.next(Listed)
-        make(plane, *several)
+        for name in several:
+            make_pod(plane, name)
         assert [name_of(followed.next(Changed)) for _ in several] == several

@@ -54,6 +54,11 @@ class Stored(NamedTuple):
     mode: str = ""
     pod_cidrs: tuple[IPNetwork, ...] = ()
 
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """Return what it says of packets: alike before and after most changes."""
+        return self.value, self.problems, self.mode, self.pod_cidrs
+
 
 def decode_stored(kind: str, value: Mapping[str, Any]) -> Stored:
     """Return an object of kind NetworkPolicy, Pod, Namespace, Node or Service.

@@ -34,11 +34,13 @@ from ringfence.adapters.kubernetes.session import Answer, Session, StoppedError
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.stored import Stored
 from ringfence.model.meta import ObjectKey
+from ringfence.model.workload import Pod
 
 _STOP_S = 0.4
 _POLL_S = 0.1
 _SHORT_S = 1.0
-_AT_HAND_S = 0.0005
+_BURST = 256
+"""Events that are told together, at most; more of them wait for nothing."""
 _LONGEST_RETRY_S = 60.0
 _FORBIDDEN, _GONE, _TOO_NEW = 403, 410, 504
 _OUT_OF_REACH = frozenset({_GONE, _TOO_NEW})
@@ -55,8 +57,8 @@ class Pace:
     the server has them. ``watch``: how long a watch is asked to last, ``slack``: how
     much longer it may be silent. ``first`` and ``longest``: waits after failures,
     ``forbidden``: after a missing right. ``empty``: watches that told nothing, in a
-    row, after which the list is taken anew. ``dense``: a shorter time between two
-    events has the next ones gather for ``rest``.
+    row, after which the list is taken anew. ``rest``: how long what is of no hurry
+    waits for others.
     """
 
     page: int = 500
@@ -68,8 +70,7 @@ class Pace:
     longest: float = 10.0
     forbidden: float = 30.0
     empty: int = 5
-    dense: float = 0.025
-    rest: float = 0.01
+    rest: float = 0.02
 
 
 PACE: Final = Pace()
@@ -78,9 +79,10 @@ PACE: Final = Pace()
 class Reflector:
     """Threads that follow resources and put what they learn into a queue.
 
-    Of each kind a Listed comes first; then Changed in the order of the server, and a
-    Listed again whenever the server has forgotten what came since. Where the queue
-    is full its threads wait, and the server in the end: nothing is left out.
+    Of each kind a Listed comes first; then Changed in the order of the server, of
+    objects whose facts changed, and a Listed again whenever the server has forgotten
+    what came since. Where the queue is full its threads wait, and the server in the
+    end: nothing is left out.
     """
 
     def __init__(
@@ -153,6 +155,11 @@ class _Follower:
         self._quiet = 0
         """Watches in a row that told nothing."""
         self._down = ""
+        self._facts: dict[ObjectKey | str, tuple[object, ...]] = {}
+        """Those of all objects that are there."""
+        self._gathered: list[Changed] = []
+        """What a watch told and nobody was told yet."""
+        self._rested = False
 
     def run(self) -> None:
         """List and watch until it is over; where we are at fault, that is told, too."""
@@ -232,17 +239,37 @@ class _Follower:
             self._quiet += 1
             if self._initial is None:
                 self._up()
-            for line, received_at in answer.lines(partial(self._rest, answer)):
-                self._take(decode_line(line), received_at, answer)
+            try:
+                for line, received_at in answer.lines(partial(self._pause, answer)):
+                    self._take(decode_line(line), received_at, answer)
+            finally:
+                self._tell()
 
-    def _rest(self, answer: Answer, waited_s: float) -> None:
-        """Let events gather where they come densely: read together they cost less.
+    def _pause(self, answer: Answer) -> None:
+        """Tell what was read, once all that is there was read.
 
-        Those that were there already were waited for in the last rest.
+        A pod that comes, or goes, is several events in a row: those of no hurry wait
+        for a moment, since read and told together they cost less. All others are told
+        at once.
         """
-        dense = _AT_HAND_S < waited_s < self._pace.dense
-        if dense and self._initial is None and not answer.has_more:
+        if not self._gathered:
+            return
+        if not self._rested and self._no_hurry():
+            self._rested = True
             self._stopping.wait(self._pace.rest)
+        if len(self._gathered) >= _BURST or not answer.has_more:
+            self._tell()
+
+    def _no_hurry(self) -> bool:
+        """Whether all that has gathered is of pods that went or have no address yet.
+
+        No packets are theirs. Who gets the address of one that went is told at once,
+        and in its turn.
+        """
+        return self.kind == "Pod" and not any(
+            isinstance(pod, Pod) and pod.addresses
+            for pod in (of.stored and of.stored.value for of in self._gathered)
+        )
 
     def _take(self, line: Line, received_at: float, answer: Answer) -> None:
         match line.type:
@@ -263,8 +290,17 @@ class _Follower:
         key = stored.key
         if self._initial is None:
             self._version = stored.version
+            facts = None if gone else stored.facts
+            if self._facts.get(key) == facts:
+                return  # a status, an annotation: most of what happens to a pod
+            if facts is None:
+                del self._facts[key]
+            else:
+                self._facts[key] = facts
             left = None if gone else stored
-            self._put(Changed(self.kind, key, left, stored.version, received_at))
+            self._gathered.append(
+                Changed(self.kind, key, left, stored.version, received_at)
+            )
         elif gone:
             self._initial.pop(key, None)
         else:
@@ -285,7 +321,9 @@ class _Follower:
     def _listed(
         self, objects: Iterable[Stored], version: str, received_at: float
     ) -> None:
-        self._put(Listed(self.kind, tuple(objects), version, received_at))
+        listed = tuple(objects)
+        self._put(Listed(self.kind, listed, version, received_at))
+        self._facts = {stored.key: stored.facts for stored in listed}
         self._version = version
         self._failures = 0
 
@@ -342,6 +380,12 @@ class _Follower:
         if self._down:
             self._down = ""
             self._put(Up(self.kind))
+
+    def _tell(self) -> None:
+        """Deliver what has gathered: who waits for it finds it all there."""
+        gathered, self._gathered, self._rested = self._gathered, [], False
+        for change in gathered:
+            self._put(change)
 
     def _put(self, delta: Delta) -> None:
         """Deliver, once there is room; raises StoppedError where it is over."""

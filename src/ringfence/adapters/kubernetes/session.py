@@ -43,16 +43,15 @@ class Answer:
         stream = self._response.extensions["network_stream"]
         return bool(stream.get_extra_info("is_readable"))
 
-    def lines(self, rest: Callable[[float], None]) -> Iterator[tuple[bytes, float]]:
+    def lines(self, pause: Callable[[], None]) -> Iterator[tuple[bytes, float]]:
         """Yield each line as soon as it is there, and when its end came.
 
-        ``rest`` is called before more is read, with how long the last bytes were
-        waited for. Raises UnreachableError where the stream breaks off, is silent for
-        too long, or a line has more than MOST_LINE_BYTES.
+        ``pause`` is called after lines, before more is read. Raises UnreachableError
+        where the stream breaks off, is silent for too long, or a line has more than
+        MOST_LINE_BYTES.
         """
         parts: list[bytes] = []
         size = 0
-        asked_at = monotonic()
         try:
             for chunk in self._response.iter_raw():
                 received_at = monotonic()
@@ -65,8 +64,7 @@ class Answer:
                 if size > MOST_LINE_BYTES:
                     raise httpx2.RemoteProtocolError("a line never ends")
                 if others:
-                    rest(received_at - asked_at)
-                asked_at = monotonic()
+                    pause()
         except httpx2.HTTPError as error:
             raise self.connection.unreachable(error) from None
 
