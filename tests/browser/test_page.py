@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,52 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(
 ) -> None:
     assert set(browser.requests) == {page.as_uri()}
     assert browser.complaints == []
+
+
+def test_no_text_of_a_diagram_sticks_out_of_its_card_or_the_page(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
+    # By the fonts of this machine: on most with Linux they are wide ones.
+    names = ("internet-gateway", "fluent-bit-filter-0", "little-tiller-fluentd")
+    selectors = [{"app": name} for name in names]
+    pods = [
+        {"kind": "Pod", "metadata": {"name": labels["app"], "labels": labels}}
+        for labels in selectors
+    ]
+    policies = [
+        {
+            "kind": "NetworkPolicy",
+            "metadata": {"name": labels["app"]},
+            "spec": {
+                "podSelector": {"matchLabels": labels},
+                "ingress": [{"from": [{"podSelector": {"matchLabels": other}}]}],
+                "egress": [{"to": [{"podSelector": {}}]}],
+            },
+        }
+        for labels, other in pairwise([*selectors, *selectors[:1]])
+    ]
+    for version, entries in (("v1", pods), ("networking.k8s.io/v1", policies)):
+        typed = [{"apiVersion": version, **entry} for entry in entries]
+        listed = {"apiVersion": "v1", "kind": "List", "items": typed}
+        (tmp_path / f"{len(version)}.json").write_text(json.dumps(listed))
+    command = ("matrix", "--by", "pod", "-o", "html", "-f", str(tmp_path))
+    run = subprocess.run(
+        [sys.executable, "-m", "ringfence", *command],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    (tmp_path / "pods.html").write_bytes(run.stdout)
+    sticking_out = """
+        [...document.querySelectorAll('.canvas svg text')].filter(text => {
+            const box = text.getBBox();
+            const body = text.closest('.card')?.querySelector('.body');
+            const room = body ? body.getBBox() : text.ownerSVGElement.viewBox.baseVal;
+            return box.x < room.x || box.x + box.width > room.x + room.width - 4;
+        }).map(text => text.textContent).join('|')
+    """
+    try:
+        browser.open(tmp_path / "pods.html")
+        assert browser.value("document.querySelectorAll('.card').length") == len(names)
+        assert browser.value(sticking_out) == ""
+    finally:
+        browser.open(page)
