@@ -40,7 +40,7 @@ _STOP_S = 0.4
 _POLL_S = 0.1
 _SHORT_S = 1.0
 _BURST = 256
-"""Events that are told together, at most; more of them wait for nothing."""
+"""Events that wait together, at most."""
 _LONGEST_RETRY_S = 60.0
 _FORBIDDEN, _GONE, _TOO_NEW = 403, 410, 504
 _OUT_OF_REACH = frozenset({_GONE, _TOO_NEW})
@@ -246,19 +246,21 @@ class _Follower:
                 self._tell()
 
     def _pause(self, answer: Answer) -> None:
-        """Tell what was read, once all that is there was read.
+        """Tell what was read before more is read.
 
         A pod that comes, or goes, is several events in a row: those of no hurry wait
         for a moment, since read and told together they cost less. All others are told
-        at once.
+        at once, and whatever waits with them.
         """
         if not self._gathered:
             return
-        if not self._rested and self._no_hurry():
-            self._rested = True
-            self._stopping.wait(self._pace.rest)
-        if len(self._gathered) >= _BURST or not answer.has_more:
-            self._tell()
+        if self._no_hurry():
+            if not self._rested:
+                self._rested = True
+                self._stopping.wait(self._pace.rest)
+            if answer.has_more and len(self._gathered) < _BURST:
+                return
+        self._tell()
 
     def _no_hurry(self) -> bool:
         """Whether all that has gathered is of pods that went or have no address yet.
