@@ -21,6 +21,7 @@ from ringfence.questions.reference import (
     parse_protocol,
 )
 from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
+from ringfence.report.plain import printable
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -116,6 +117,7 @@ def answers(compiled: Compiled, asks: list[Ask]) -> Iterator[tuple[Ask, Answer]]
 
 
 def coloured(outcome: Outcome, text: str) -> str:
-    """Colour the verdict's word at the start of a text."""
+    """Colour the verdict's word at the start of a line of text."""
     word = str(outcome)
-    return click.style(word, fg=COLOURS[outcome], bold=True) + text[len(word) :]
+    rest = printable(text[len(word) :])
+    return click.style(word, fg=COLOURS[outcome], bold=True) + rest

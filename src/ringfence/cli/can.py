@@ -80,7 +80,7 @@ def _line(ask: Ask, found: Answer, output: str) -> str:
         return json.dumps(document(ask, found))
     text = headline(ask.source_text, ask.destination_text, found)
     reason = brief_reason(found)
-    return coloured(found.outcome, text) + (f"  {reason}" if reason else "")
+    return coloured(found.outcome, f"{text}  {reason}" if reason else text)
 
 
 def document(ask: Ask, found: Answer) -> dict[str, object]:

@@ -17,6 +17,7 @@ from ringfence.questions.reference import (
 )
 from ringfence.questions.resolve import UnknownEndpointError, find_pod, find_policy
 from ringfence.report.describe import pod_lines, policy_lines
+from ringfence.report.plain import printable
 
 
 @click.command(short_help="Tell all about one policy or one pod")
@@ -35,7 +36,7 @@ def describe(thing: str, *, profile: str, inputs: Inputs) -> int:
     except (ReferenceSyntaxError, UnknownEndpointError) as error:
         raise InputError([Problem("", str(error))]) from None
     for line in lines:
-        click.echo(line)
+        click.echo(printable(line))
     return Exit.OK
 
 

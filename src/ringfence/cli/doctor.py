@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ringfence.cli.connecting import LIVE_OPTIONS, take_live
-from ringfence.cli.options import (
-    Decorated,
-    Exit,
-    color_option,
-    output_option,
-    printable,
-)
+from ringfence.cli.options import Decorated, Exit, color_option, output_option
+from ringfence.report.plain import printable
 
 if TYPE_CHECKING:
     from ringfence.doctor.facts import ClusterFacts, Unknown

@@ -15,6 +15,7 @@ import click
 from ringfence.cli.connecting import LIVE_OPTIONS, Live, take_live
 from ringfence.cli.sourcing import SOURCE_OPTIONS, Sources, take_sources
 from ringfence.errors import InputError, Problem
+from ringfence.report.plain import printable
 
 if TYPE_CHECKING:
     from ringfence.manifest.decoding.decode import Decoded
@@ -272,13 +273,3 @@ def say(word: str, problems: Iterable[Problem]) -> None:
     head = click.style(f"{word}:", fg=colour, bold=True)
     for problem in problems:
         click.echo(f"{head} {printable(str(problem))}", err=True)
-
-
-def printable(text: str) -> str:
-    """Return the text on one line, with what could steer a terminal escaped."""
-    return "".join(
-        letter
-        if letter.isprintable()
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in text
-    )

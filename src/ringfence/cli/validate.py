@@ -16,10 +16,10 @@ from ringfence.cli.options import (
     cluster_options,
     judging_options,
     output_option,
-    printable,
     read_inputs,
 )
 from ringfence.errors import InputError, Problem
+from ringfence.report.plain import printable
 
 if TYPE_CHECKING:
     from ringfence.manifest.reader import Document

@@ -18,6 +18,7 @@ from ringfence.cli.asking import (
 )
 from ringfence.cli.can import document
 from ringfence.cli.options import Inputs, cluster_options, output_option
+from ringfence.report.plain import printable
 from ringfence.report.story import derivation, headline
 
 
@@ -54,5 +55,5 @@ def why(  # noqa: PLR0913 - one parameter an option
     text = headline(ask.source_text, ask.destination_text, found)
     click.echo(coloured(found.outcome, text))
     for line in derivation(found):
-        click.echo(line)
+        click.echo(printable(line))
     return EXITS[found.outcome]

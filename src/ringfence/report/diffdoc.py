@@ -17,6 +17,8 @@ from ringfence.report.difftext import (
     summary,
 )
 from ringfence.report.matrixdoc import ports_document
+from ringfence.report.matrixlists import code_span
+from ringfence.report.plain import printable
 
 SCHEMA = "ringfence/diff/v1"
 MARKER = "<!-- ringfence diff -->"
@@ -98,7 +100,7 @@ def _fact(fact: Because) -> dict[str, Any]:
 def difference_comment(found: Difference, base: str, head: str) -> Iterator[str]:
     """Yield the lines of a review comment in Markdown."""
     yield MARKER
-    yield f"### Who can reach whom: `{base}` to `{head}`"
+    yield f"### Who can reach whom: {code_span(base)} to {code_span(head)}"
     yield ""
     yield summary(found) if found else "No difference: everything is answered alike."
     for kind, title in _TITLES.items():
@@ -125,4 +127,4 @@ _MARKUP = str.maketrans({mark: f"&#{ord(mark)};" for mark in "\\`*_|<>[]~@#&"})
 
 def _escaped(text: str) -> str:
     """Return text that stays in its cell and is no markup."""
-    return text.translate(_MARKUP)
+    return printable(text).translate(_MARKUP)

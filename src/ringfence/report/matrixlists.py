@@ -9,6 +9,7 @@ from io import StringIO
 from ringfence.analysis.focus import Table, axes
 from ringfence.analysis.matrix import Cell
 from ringfence.report.matrixtext import conns_words
+from ringfence.report.plain import printable
 
 COLUMNS = ("from", "to", "ports", "undecided", "mixed")
 
@@ -38,12 +39,12 @@ def markdown_lines(table: Table) -> Iterator[str]:
     """Yield a table in GitHub's Markdown: a square if it is small, else a list."""
     sources, targets = axes(table)
     if len(targets) <= SQUARE:
-        names = [_quoted(table.endpoints[target].id) for target in targets]
+        names = [code_span(table.endpoints[target].id) for target in targets]
         yield from _head(["from \\ to", *names])
         for source in sources:
             cells = {c: cell for cell, columns in table.row(source) for c in columns}
             words = [_cell_words(cells[t]) if t in cells else "·" for t in targets]
-            yield _row([_quoted(table.endpoints[source].id), *words])
+            yield _row([code_span(table.endpoints[source].id), *words])
     else:
         yield from _list(table)
     yield ""
@@ -59,7 +60,7 @@ def _list(table: Table) -> Iterator[str]:
     for number, (row, column, cell) in enumerate(table.cells()):
         if number < LISTED:
             ends = (table.endpoints[row].id, table.endpoints[column].id)
-            yield _row([*map(_quoted, ends), _cell_words(cell)])
+            yield _row([*map(code_span, ends), _cell_words(cell)])
         else:
             more += 1
     if more:
@@ -75,9 +76,9 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _quoted(name: str) -> str:
+def code_span(name: str) -> str:
     """Write a name so that nothing in it is markup."""
-    return "`" + name.replace("`", "'").replace("|", "\\|") + "`"
+    return "`" + printable(name).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _cell_words(cell: Cell) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ringfence.analysis.focus import Table, axes
 from ringfence.analysis.matrix import Cell, Endpoint
 from ringfence.report.matrixdoc import PROTOCOLS
+from ringfence.report.plain import printable
 from ringfence.report.table import table
 from ringfence.sets.conns import EVERY_PORT, ConnSet
 
@@ -77,7 +78,8 @@ def _row_words(
 
 def _endpoint_words(endpoint: Endpoint) -> str:
     count = len(endpoint.pods)
-    return f"{endpoint.id} ({count} pods)" if count > 1 else endpoint.id
+    name = printable(endpoint.id)
+    return f"{name} ({count} pods)" if count > 1 else name
 
 
 def _cell_words(cell: Cell, notes: dict[str, str] | None) -> str:

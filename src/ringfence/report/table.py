@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ringfence.report.plain import printable
+
 GAP = "   "
 
 
@@ -12,6 +14,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
     lines = [header, *rows] if header else list(rows)
     if not lines:
         return
+    lines = [
+        line if "".join(line).isprintable() else [*map(printable, line)]
+        for line in lines
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ringfence.report.drawing.placing import card_rows
 from ringfence.report.picture.picture import Card, Frame, Line, Picture
+from ringfence.report.plain import printable
 
 
 def dot_lines(picture: Picture) -> Iterator[str]:
@@ -86,7 +87,8 @@ def _names(picture: Picture) -> dict[str, str]:
 
 
 def _card_words(card: Card) -> list[str]:
-    return [card.title, *(text.replace("\n", ", ") for _, text in card_rows(card))]
+    rows = (text.replace("\n", ", ") for _, text in card_rows(card))
+    return [printable(text) for text in (card.title, *rows)]
 
 
 def _frame_words(frame: Frame) -> str:

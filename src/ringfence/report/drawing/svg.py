@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from xml.sax.saxutils import escape, quoteattr
 
 from ringfence.report.drawing.channels import Point, routes
 from ringfence.report.drawing.placing import (
@@ -34,6 +33,7 @@ from ringfence.report.drawing.svgmarks import (
 from ringfence.report.drawing.svgpaths import length, path_data, until_met
 from ringfence.report.drawing.svgstyle import STYLE, theme_style
 from ringfence.report.drawing.textwidth import fitted, width, wrapped
+from ringfence.report.drawing.xmltext import xml_text, xml_value
 from ringfence.report.picture.picture import Card, Frame, Line, Picture
 
 HUES = 6
@@ -80,8 +80,8 @@ class Sheet:
             f'viewBox="0 0 {wide:.0f} {height:.0f}" width="{wide:.0f}" '
             f'height="{height:.0f}" aria-labelledby="rf-title rf-desc">'
         )
-        yield f'<title id="rf-title">{escape(self.picture.title)}</title>'
-        yield f'<desc id="rf-desc">{escape(self._description())}</desc>'
+        yield f'<title id="rf-title">{xml_text(self.picture.title)}</title>'
+        yield f'<desc id="rf-desc">{xml_text(self._description())}</desc>'
         yield style
         yield '<rect class="paper" width="100%" height="100%"/>'
         for strip in self.plan.strips:
@@ -126,10 +126,10 @@ class Sheet:
         right, bottom = left + wide, box.top + box.height
         kind = "card" if card.frame else "card actor"
         kind += LOOKS[card.mark]
-        yield f'<g class="{kind}" data-card={quoteattr(card.id)} '
+        yield f'<g class="{kind}" data-card={xml_value(card.id)} '
         frame = f"ns/{card.frame}" if card.frame else ""
-        yield f"data-frame={quoteattr(frame)}>"
-        yield f"<title>{escape(_hover(card))}</title>"
+        yield f"data-frame={xml_value(frame)}>"
+        yield f"<title>{xml_text(_hover(card))}</title>"
         rx = 6 if card.frame else min(18, box.height / 2)
         yield (
             f'<rect class="body" x="{left:.1f}" y="{box.top:.1f}" width="{wide:.1f}" '
@@ -167,7 +167,7 @@ class Sheet:
             yield (
                 f'<text class="port{LOOKS[pin.mark]}" '
                 f'x="{left + PAD:.1f}" y="{y + 4:.1f}">'
-                f"{escape(words)}<title>{escape(ports)}</title></text>"
+                f"{xml_text(words)}<title>{xml_text(ports)}</title></text>"
             )
 
     def _wires(self) -> Iterator[str]:
@@ -201,9 +201,9 @@ class Sheet:
         """Return the invisible broad line that answers to a pointer."""
         words = f"{line.source} → {line.target}: {line.ports}"
         return (
-            f'<path class="hit" data-from={quoteattr(line.source)} '
-            f'data-to={quoteattr(line.target)} d="{path_data(points)}">'
-            f"<title>{escape(words)}</title></path>"
+            f'<path class="hit" data-from={xml_value(line.source)} '
+            f'data-to={xml_value(line.target)} d="{path_data(points)}">'
+            f"<title>{xml_text(words)}</title></path>"
         )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from xml.sax.saxutils import escape
 
 from ringfence.report.drawing.placing import ROW, SMALL, card_rows
 from ringfence.report.drawing.textwidth import fitted, width
+from ringfence.report.drawing.xmltext import xml_text
 from ringfence.report.picture.picture import Line, Mark, Picture
 
 NOTE_LEFT = 14.0
@@ -14,7 +14,7 @@ NOTE_LEFT = 14.0
 
 def text_mark(x: float, y: float, text: str, style: str) -> str:
     """Return a text that starts at a point of its base line."""
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{xml_text(text)}</text>'
 
 
 LOOKS = {

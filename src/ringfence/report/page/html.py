@@ -20,6 +20,7 @@ from ringfence.report.page.htmlassets import PAGE_STYLE, SCRIPT
 from ringfence.report.page.pairstory import NO_CELL, pair_stories
 from ringfence.report.picture.picture import Picture
 from ringfence.report.picture.picturing import cell_words
+from ringfence.report.plain import printable
 
 PAIRS = 2000
 """More pairs than this have no story in the page, only the command that tells it."""
@@ -176,7 +177,7 @@ def _data(
             str(e.pods[0]) if e.pods else str(e.cidrs[0][0]) for e in table.endpoints
         ],
         "cells": _by_words(cells),
-        "groups": groups,
+        "groups": {printable(id_): group for id_, group in groups.items()},
         "stories": stories,
         "lines": list(numbers),
     }
