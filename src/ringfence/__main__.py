@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 from ringfence.cli.main import ringfence, run
@@ -9,9 +11,35 @@ from ringfence.cli.main import ringfence, run
 
 def main() -> None:
     """Run as ``ringfence``, or as ``kubectl ringfence`` where kubectl calls us."""
+    _settle_streams()
     called = sys.argv[0].rpartition("/")[2]
     program = "kubectl ringfence" if called.startswith("kubectl-") else "ringfence"
     sys.exit(run(program, sys.argv[1:]))
+
+
+def _settle_streams() -> None:
+    """Have streams that only fail when they are used, and not for a letter.
+
+    Of one that the caller closed Python makes None, and its number would go to the
+    next file that is opened.
+    """
+    if sys.stdin is None:
+        sys.stdin = _useless(0, os.O_WRONLY, "r")
+    if sys.stdout is None:
+        sys.stdout = _useless(1, os.O_RDONLY, "w")
+    if sys.stderr is None:
+        sys.stderr = _useless(2, os.O_WRONLY, "w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _useless(number: int, flags: int, mode: str) -> io.TextIOWrapper:
+    """Return a stream that the system refuses to use, but for what goes nowhere."""
+    descriptor = os.open(os.devnull, flags)
+    if descriptor != number:
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    return io.TextIOWrapper(io.FileIO(number, mode, closefd=False))
 
 
 def complete() -> None:

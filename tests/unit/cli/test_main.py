@@ -157,6 +157,39 @@ def test_a_full_disk_is_said_in_one_line() -> None:
     assert done.stderr == "error: No space left on device\n"
 
 
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "a", "labels": {"a": "\ud800"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        ("matrix -f - <&-", Exit.USAGE, "error: -: bad file descriptor\n"),
+        ("matrix -f pod.json >&-", Exit.USAGE, "error: Bad file descriptor\n"),
+        ("matrix -f pod.json -o json >&-", Exit.USAGE, "error: Bad file descriptor\n"),
+        ("matrix -f pod.json -o csv <&-", Exit.OK, ""),
+        ("matrix -f none.yaml 2>&-", Exit.USAGE, ""),
+    ],
+)
+def test_closed_streams_matter_only_where_they_are_used(
+    words: str, code: int, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pod.json").write_text(json.dumps(POD))
+    script = f'cd "{tmp_path}"; exec "{BIN}/ringfence" {words}'
+    done = process("bash", "-c", script)
+    assert (done.returncode, done.stderr) == (code, complaint)
+
+
+def test_a_letter_that_the_output_cannot_hold_is_escaped(tmp_path: Path) -> None:
+    (tmp_path / "pod.json").write_text(json.dumps(POD))
+    words = ("matrix", "--by", "class", "-o", "csv", "-f", f"{tmp_path}/pod.json")
+    done = process(f"{BIN}/ringfence", *words)
+    assert done.stdout.splitlines()[1] == "default/a=\\ud800,0.0.0.0/0+1,all,,"
+
+
 def test_completion_offers_commands_options_and_choices() -> None:
     assert list(candidates(ringfence, ["vers"])) == ["version\tPrint the version", ":4"]
     assert "--output\tOutput format." in list(candidates(ringfence, ["version", "--"]))
