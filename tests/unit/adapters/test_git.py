@@ -109,6 +109,17 @@ def test_a_whole_tree_can_be_written_out(repository: Path, tmp_path: Path) -> No
     assert (target / "deploy/a.yaml").read_text() == POD % "a"
 
 
+def test_the_whole_tree_is_written_out_from_below_its_top(
+    repository: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    commit = Commit("v1", str(repository / "deploy/below"))
+    commit.export(str(target))
+    assert (target / "deploy/a.yaml").read_text() == POD % "a"
+    assert (target / commit.prefix() / "b.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("target", "leads_out"),
     [

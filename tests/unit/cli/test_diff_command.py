@@ -192,6 +192,22 @@ def test_a_kustomization_of_a_commit_is_built(
 
 
 @pytest.mark.usefixtures("kustomizer")
+def test_a_kustomization_is_named_from_where_the_user_stands(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    (here / "sub").mkdir()
+    (here / "sub/kustomization.yaml").write_text("resources: [deploy.yaml]\n")
+    subprocess.run(("git", "add", "sub"), cwd=here, check=True)
+    commit(here / "sub", CLOSED)
+    commit(here / "sub", OPEN)
+    monkeypatch.chdir(here / "sub")
+    code, lines, _ = diff(capsys, "HEAD~1", "HEAD", "-k", ".")
+    assert code == Exit.FINDING
+    assert lines[0].startswith(f"{OPENED} (+. (built):")
+
+
+@pytest.mark.usefixtures("kustomizer")
 def test_files_beside_a_kustomization_keep_their_names(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

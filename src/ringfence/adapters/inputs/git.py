@@ -68,7 +68,9 @@ class Commit:
         """Write the whole tree into an empty directory; raises InputError."""
         if sum(blob.size for blob in self._blobs("", root=True)) > MOST_BYTES:
             raise InputError([Problem(self.ref, "the commit is too large to unpack")])
-        ended = self._run("archive", "--format=tar", self._hash)
+        # From below the top git would archive no more than what is there.
+        top = self._run("rev-parse", "--show-cdup").output.decode().strip()
+        ended = self._run("-C", top or ".", "archive", "--format=tar", self._hash)
         if ended.code != 0:
             raise InputError([Problem(self.ref, ended.complaint.strip())])
         with tarfile.open(fileobj=BytesIO(ended.output)) as archive:
