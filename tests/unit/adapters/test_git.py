@@ -9,6 +9,7 @@ import pytest
 
 from ringfence.adapters.inputs.git import Commit
 from ringfence.errors import InputError
+from ringfence.manifest.reader import Document
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s}}\n"
 
@@ -43,6 +44,11 @@ def repository(tmp_path: Path) -> Path:
 def sources(commit: Commit, path: str, *, recursive: bool = False) -> list[str]:
     found = commit.documents(path, recursive=recursive, from_root=True, named=True)
     return [document.source for document in found]
+
+
+def name(document: Document) -> str:
+    assert isinstance(document.value, dict)
+    return str(document.value["metadata"]["name"])
 
 
 def problem(error: pytest.ExceptionInfo[InputError]) -> str:
@@ -118,6 +124,49 @@ def test_the_whole_tree_is_written_out_from_below_its_top(
     commit.export(str(target))
     assert (target / "deploy/a.yaml").read_text() == POD % "a"
     assert (target / commit.prefix() / "b.yaml").exists()
+
+
+def link(repository: Path, **targets: str) -> Commit:
+    """Commit links to these targets, beside deploy/a.yaml."""
+    for stem, target in targets.items():
+        (repository / f"deploy/{stem}.yaml").symlink_to(target)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "links")
+    return Commit("HEAD", str(repository))
+
+
+def test_links_inside_a_commit_are_followed(repository: Path) -> None:
+    commit = link(repository, way="below/b.yaml", round="../deploy/way.yaml")
+    found = commit.documents("deploy", recursive=False, from_root=True, named=False)
+    names = [(one.source, name(one)) for one in found]
+    assert names == [
+        ("deploy/a.yaml", "changed"),
+        ("deploy/round.yaml", "b"),
+        ("deploy/way.yaml", "b"),
+    ]
+    below = Commit("HEAD", str(repository / "deploy"))
+    (alone,) = below.documents(
+        "way.yaml", recursive=False, from_root=False, named=False
+    )
+    assert name(alone) == "b"
+
+
+def test_links_that_lead_to_no_file_are_passed_over_as_with_f(repository: Path) -> None:
+    commit = link(repository, gone="none.yaml", self="self.yaml", folder="below")
+    assert sources(commit, "deploy") == ["HEAD:deploy/a.yaml"]
+    with pytest.raises(InputError) as error:
+        sources(commit, "deploy/gone.yaml")
+    assert problem(error) == "HEAD:deploy/gone.yaml: the link leads to no file"
+
+
+def test_links_that_lead_out_of_the_commit_are_all_named(repository: Path) -> None:
+    commit = link(repository, out="/etc/x.yaml", up="../../y.yaml")
+    with pytest.raises(InputError) as error:
+        sources(commit, "deploy")
+    assert list(map(str, error.value.problems)) == [
+        "HEAD:deploy/out.yaml: the link leads out of the commit, to /etc/x.yaml",
+        "HEAD:deploy/up.yaml: the link leads out of the commit, to ../y.yaml",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,23 @@ from ringfence.manifest.reader import Document, PartlyReadError, read_documents
 MISSING = "git is not installed, and a commit was to be read"
 _TIMEOUT_S = 60.0
 
+_FILE, _LINK = "100", "120000"
+"""How the modes of files begin, and the mode of a symbolic link."""
+
+_BLOB, _OUTSIDE = "blob", "symlink"
+_NO_OBJECT = frozenset({_OUTSIDE, "dangling", "loop", "notdir"})
+
 
 class _Blob(NamedTuple):
-    """A file of a commit; ``path`` is relative to what was asked for."""
+    """A file of a commit; ``path`` is relative to what was asked for.
+
+    Of a symbolic link ``link`` is its path as git has it, else nothing.
+    """
 
     path: str
     name: str
     size: int
+    link: bytes = b""
 
 
 class Commit:
@@ -90,10 +100,11 @@ class Commit:
         self, path: str, *, recursive: bool, root: bool
     ) -> Iterator[tuple[_Blob, bytes]]:
         blobs = self._chosen(path, self._blobs(path, root=root), recursive=recursive)
+        blobs = self._followed(path, blobs, root=root)
         if sum(blob.size for blob in blobs) > MOST_BYTES:
             raise InputError([Problem(self._shown(path), "too large to read")])
         names = "".join(f"{blob.name}\n" for blob in blobs)
-        output = self._run("cat-file", "--batch", text=names).output
+        output = self._run("cat-file", "--batch", data=names.encode()).output
         start = 0
         for blob in blobs:
             start = output.index(b"\n", start) + 1
@@ -109,10 +120,58 @@ class Commit:
         for line in listed.output.split(b"\0")[:-1]:
             head, _, name = line.partition(b"\t")
             mode, _, blob, size = head.decode().split()
-            if mode.startswith("100"):
+            link = name if mode == _LINK and b"\n" not in name else b""
+            if mode.startswith(_FILE) or link:
                 shown = name.decode("utf-8", "backslashreplace")
-                found.append(_Blob(shown, blob, int(size)))
+                found.append(_Blob(shown, blob, int(size), link))
         return found
+
+    def _followed(
+        self, path: str, blobs: Sequence[_Blob], *, root: bool
+    ) -> list[_Blob]:
+        """Return the files, links as what they lead to; ``-f`` follows them, too.
+
+        One that leads to no file is passed over as there. Raises InputError for
+        those that lead out of the commit, and where no file is left.
+        """
+        links = [blob for blob in blobs if blob.link]
+        start = f"{self._hash}:{'' if root else './'}".encode()
+        names = b"".join(start + blob.link + b"\n" for blob in links)
+        ends = iter(self._ends(names) if links else ())
+        found: list[_Blob] = []
+        problems: list[Problem] = []
+        for blob in blobs:
+            name, kind, size = (
+                next(ends) if blob.link else (blob.name, _BLOB, blob.size)
+            )
+            if kind == _BLOB:
+                found.append(_Blob(blob.path, name, size))
+            elif kind == _OUTSIDE:
+                text = f"the link leads out of the commit, to {name}"
+                problems.append(Problem(self._shown(blob.path), text))
+        if not found and not problems:
+            problems.append(Problem(self._shown(path), "the link leads to no file"))
+        if problems:
+            raise InputError(problems)
+        return found
+
+    def _ends(self, names: bytes) -> Iterator[tuple[str, str, int]]:
+        """Yield where links lead: the object, its type and size (git-cat-file(1)).
+
+        Instead of a type, why it is none, and instead of the object the path to it.
+        """
+        asked = ("cat-file", "--batch-check", "--follow-symlinks")
+        output = self._run(*asked, data=names).output
+        while output:
+            line, _, output = output.partition(b"\n")
+            first, *rest = line.decode().split(" ")
+            if first in _NO_OBJECT:
+                size = int(rest[0])
+                way = output[:size].decode("utf-8", "backslashreplace")
+                output = output[size + 1 :]
+                yield way, first, 0
+            else:
+                yield first, rest[0], int(rest[1])
 
     def _chosen(
         self, path: str, blobs: Sequence[_Blob], *, recursive: bool
@@ -151,8 +210,8 @@ class Commit:
             ref, "the repository has no such branch, tag or commit", "", hint
         )
 
-    def _run(self, *words: str, text: str = "") -> EndedRaw:
-        return run_raw([*self._git, *words], text.encode(), timeout_s=_TIMEOUT_S)
+    def _run(self, *words: str, data: bytes = b"") -> EndedRaw:
+        return run_raw([*self._git, *words], data, timeout_s=_TIMEOUT_S)
 
 
 def _within(relative: str, *, recursive: bool) -> bool:
