@@ -36,6 +36,29 @@ def test_what_does_not_build_says_so_in_the_programs_words(tmp_path: Path) -> No
     assert "missing.yaml" in text
 
 
+@pytest.mark.usefixtures("kustomizer")
+def test_a_directory_is_never_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("--help").mkdir()
+    Path("--help/pod.yaml").write_text(POD)
+    Path("--help/kustomization.yaml").write_text("resources: [pod.yaml]\n")
+    (document,) = kustomize.build("--help")
+    assert document.source == "--help (built)"
+
+
+def test_words_are_told_without_the_head_that_they_get_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "kustomize"
+    program.write_text("#!/bin/sh\necho 'error: no such thing' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"^overlay: no such thing$"):
+        kustomize.build(str(tmp_path), "overlay")
+
+
 def test_without_any_program_one_sentence_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

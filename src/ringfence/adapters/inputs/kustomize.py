@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ringfence.adapters.process import EndedRaw, find_program, run_raw
@@ -11,6 +12,8 @@ from ringfence.manifest.reader import Document, read_documents
 MISSING = "neither kustomize nor kubectl is installed: one of them builds -k"
 TIMEOUT_S = 60.0
 _MOST_LINES = 20
+_HEAD = re.compile(r"^(?:error|fatal): ", re.IGNORECASE)
+"""How programs begin what they complain of; a problem is told as one anyway."""
 
 
 def build(directory: str, shown: str = "") -> list[Document]:
@@ -20,7 +23,7 @@ def build(directory: str, shown: str = "") -> list[Document]:
     program's own words, KernelError where there is none or it takes too long.
     """
     shown = shown or directory
-    ended = run_raw([*_program(), directory], b"", timeout_s=TIMEOUT_S)
+    ended = run_raw([*_program(), "--", directory], b"", timeout_s=TIMEOUT_S)
     if ended.code != 0:
         raise InputError(own_words(ended, shown, {directory: shown}))
     documents = read_documents(ended.output, f"{shown} (built)")
@@ -45,4 +48,4 @@ def own_words(ended: EndedRaw, place: str, renamed: dict[str, str]) -> list[Prob
         text = text.replace(real, shown)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = lines[:_MOST_LINES] or [f"ended with code {ended.code}"]
-    return [Problem(place, line.removeprefix("Error: ")) for line in lines]
+    return [Problem(place, _HEAD.sub("", line)) for line in lines]
