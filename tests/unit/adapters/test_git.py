@@ -98,6 +98,15 @@ def test_outside_a_repository_it_says_so(tmp_path: Path) -> None:
         Commit("main", str(tmp_path))
 
 
+def test_a_repository_that_git_refuses_is_refused_in_its_words(
+    repository: Path,
+) -> None:
+    (repository / ".git/config").write_text("[core\n")
+    with pytest.raises(InputError) as error:
+        Commit("main", str(repository))
+    assert problem(error).startswith("main: bad config line")
+
+
 def test_a_path_that_the_commit_lacks_is_named(repository: Path) -> None:
     commit = Commit("v1", str(repository))
     with pytest.raises(InputError) as error:

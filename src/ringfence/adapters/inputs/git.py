@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ringfence.adapters.inputs.files import MANIFEST_SUFFIXES, MOST_BYTES
+from ringfence.adapters.inputs.kustomize import own_words
 from ringfence.adapters.process import EndedRaw, find_program, run_raw
 from ringfence.errors import InputError, KernelError, Problem
 from ringfence.manifest.reader import Document, PartlyReadError, read_documents
@@ -49,7 +50,7 @@ class Commit:
         self._git = (program, "-C", directory)
         found = self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if ref.startswith("-") or found.code != 0:
-            raise InputError([self._no_ref(ref)])
+            raise InputError(self._no_ref(ref))
         self._hash = found.output.decode().strip()
 
     def documents(
@@ -198,17 +199,19 @@ class Commit:
     def _shown(self, path: str) -> str:
         return f"{self.ref}:{path}"
 
-    def _no_ref(self, ref: str) -> Problem:
+    def _no_ref(self, ref: str) -> list[Problem]:
         inside = self._run("rev-parse", "--git-dir")
+        if "not a git repository" in inside.complaint:
+            text = "this is no git repository, so there is no such commit"
+            return [Problem(ref, text)]
         if inside.code != 0:
-            return Problem(ref, "this is no git repository, so there is no such commit")
+            return own_words(inside, ref, {})
         listed = self._run("for-each-ref", "--format=%(refname:short)")
         known = ["HEAD", *listed.output.decode("utf-8", "replace").split()]
         near = get_close_matches(ref, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else ""
-        return Problem(
-            ref, "the repository has no such branch, tag or commit", "", hint
-        )
+        text = "the repository has no such branch, tag or commit"
+        return [Problem(ref, text, "", hint)]
 
     def _run(self, *words: str, data: bytes = b"") -> EndedRaw:
         return run_raw([*self._git, *words], data, timeout_s=_TIMEOUT_S)
