@@ -111,7 +111,15 @@ def test_a_path_that_the_commit_lacks_is_named(repository: Path) -> None:
     commit = Commit("v1", str(repository))
     with pytest.raises(InputError) as error:
         sources(commit, "deplo")
-    assert problem(error) == "v1:deplo: the commit has no such path"
+    assert problem(error) == (
+        "v1:deplo: the commit has no such path (did you mean deploy?)"
+    )
+    with pytest.raises(InputError) as error:
+        sources(commit, "deploy/below/bb.yaml")
+    assert problem(error).endswith("(did you mean deploy/below/b.yaml?)")
+    with pytest.raises(InputError) as error:
+        sources(commit, "")
+    assert problem(error).endswith("(there are some in directories below: add -R)")
     with pytest.raises(InputError) as error:
         sources(commit, "empty")
     assert "no manifest in this directory" in problem(error)

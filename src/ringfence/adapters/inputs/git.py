@@ -100,7 +100,7 @@ class Commit:
     def _contents(
         self, path: str, *, recursive: bool, root: bool
     ) -> Iterator[tuple[_Blob, bytes]]:
-        blobs = self._chosen(path, self._blobs(path, root=root), recursive=recursive)
+        blobs = self._chosen(path, root=root, recursive=recursive)
         blobs = self._followed(path, blobs, root=root)
         if sum(blob.size for blob in blobs) > MOST_BYTES:
             raise InputError([Problem(self._shown(path), "too large to read")])
@@ -174,27 +174,33 @@ class Commit:
             else:
                 yield first, rest[0], int(rest[1])
 
-    def _chosen(
-        self, path: str, blobs: Sequence[_Blob], *, recursive: bool
-    ) -> list[_Blob]:
+    def _chosen(self, path: str, *, root: bool, recursive: bool) -> list[_Blob]:
         """Return the file itself, or a directory's manifests as ``-f`` reads them."""
+        blobs = self._blobs(path, root=root)
         wanted = posixpath.normpath(path or ".")
         if len(blobs) == 1 and posixpath.normpath(blobs[0].path) == wanted:
-            return list(blobs)
+            return blobs
         if not blobs:
-            raise InputError(
-                [Problem(self._shown(path), "the commit has no such path")]
-            )
-        found = [
-            blob
-            for blob in blobs
-            if blob.path.endswith(MANIFEST_SUFFIXES)
-            and _within(posixpath.relpath(blob.path, wanted), recursive=recursive)
-        ]
+            near = self._near(wanted, root=root)
+            hint = f"did you mean {near}?" if near else ""
+            text = "the commit has no such path"
+            raise InputError([Problem(self._shown(path), text, "", hint)])
+        found = _manifests(wanted, blobs, recursive=recursive)
         if not found:
             text = "no manifest in this directory of the commit"
-            raise InputError([Problem(self._shown(path), text)])
+            below = not recursive and _manifests(wanted, blobs, recursive=True)
+            hint = "there are some in directories below: add -R" if below else ""
+            raise InputError([Problem(self._shown(path), text, "", hint)])
         return found
+
+    def _near(self, missing: str, *, root: bool) -> str:
+        """Return a path of the commit like the missing one, or nothing."""
+        parent, name = posixpath.split(missing)
+        depth = len(parent) + 1 if parent else 0
+        beside = self._blobs(parent, root=root)
+        names = {blob.path[depth:].partition("/")[0] for blob in beside}
+        close = get_close_matches(name, sorted(names), n=1)
+        return posixpath.join(parent, close[0]) if close else ""
 
     def _shown(self, path: str) -> str:
         return f"{self.ref}:{path}"
@@ -215,6 +221,18 @@ class Commit:
 
     def _run(self, *words: str, data: bytes = b"") -> EndedRaw:
         return run_raw([*self._git, *words], data, timeout_s=_TIMEOUT_S)
+
+
+def _manifests(
+    directory: str, blobs: Sequence[_Blob], *, recursive: bool
+) -> list[_Blob]:
+    """Return the files that ``-f`` on the directory would read."""
+    return [
+        blob
+        for blob in blobs
+        if blob.path.endswith(MANIFEST_SUFFIXES)
+        and _within(posixpath.relpath(blob.path, directory), recursive=recursive)
+    ]
 
 
 def _within(relative: str, *, recursive: bool) -> bool:
