@@ -6,6 +6,7 @@ import gc
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,11 +18,13 @@ from ringfence.cli.options import (
     Inputs,
     cluster_options,
     decode_layers,
+    decoded,
     live_documents,
     output_option,
 )
 from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
+from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from ringfence.analysis.change.difference import Difference
@@ -92,8 +95,12 @@ def diff(  # noqa: PLR0913 - one parameter an option
     gc.disable()  # what is compiled stays to the end, and all of it is looked through
     cluster = _cluster(sides, inputs)
     base, head = (
-        replace(_compiled(side, cluster, shared, inputs), profile=Profile(name))
-        for side, name in zip(sides, (profile, head_profile or profile), strict=True)
+        replace(compiled, profile=Profile(name))
+        for compiled, name in zip(
+            _both(sides, cluster, shared, inputs),
+            (profile, head_profile or profile),
+            strict=True,
+        )
     )
     found = difference(base, head)
     lines = (
@@ -115,6 +122,26 @@ def _cluster(sides: tuple[str, str], inputs: Inputs) -> list[list[Document]]:
     return [live_documents(inputs.live)]
 
 
+def _both(
+    sides: tuple[str, str],
+    cluster: list[list[Document]],
+    shared: tuple[str, ...],
+    inputs: Inputs,
+) -> tuple[Compiled, Compiled]:
+    """Return both sides; raises InputError with the problems of both, each once."""
+    found: list[Compiled] = []
+    problems: dict[Problem, None] = {}
+    for side in sides:
+        try:
+            found.append(_compiled(side, cluster, shared, inputs))
+        except InputError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise InputError(problems)
+    base, head = found
+    return base, head
+
+
 def _compiled(
     side: str, cluster: list[list[Document]], shared: tuple[str, ...], inputs: Inputs
 ) -> Compiled:
@@ -126,12 +153,11 @@ def _compiled(
         recursive=inputs.recursive, namespace=inputs.namespace
     )
     inside = Inside(tuple(inputs.sources.listed()), shared)
-    layers = read_side(side, inside, reading)
-    if inputs.sources.overlay:
-        layers = cluster + layers
-    else:
+    below = cluster if inputs.sources.overlay else []
+    if not below:
         inputs = replace(inputs, live=None)  # manifests alone are judged as such
-    return compile_cluster(decode_layers(layers, inputs).cluster)
+    read = partial(read_side, side, inside, reading)
+    return compile_cluster(decoded(lambda: below + read(), inputs).cluster)
 
 
 def _fails(found: Difference, fail_on: str) -> bool:

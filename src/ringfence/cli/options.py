@@ -222,20 +222,29 @@ def load_cluster(inputs: Inputs, *, entries: bool = False) -> Decoded:
     Warnings go to stderr, and with ``-v`` the count of what was passed over. What
     cannot be read does not hide what is wrong with the rest.
     """
-    from ringfence.manifest.reader import PartlyReadError  # noqa: PLC0415 - quick help
-
     # What is read stays: looking through it for garbage takes a third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return decode_layers(_layers(inputs, entries=entries), inputs)
-    except PartlyReadError as error:
-        more = [] if inputs.sources.overlay else _faults(error.documents, inputs)
-        raise InputError([*error.problems, *more]) from None
+        return decoded(lambda: _layers(inputs, entries=entries), inputs)
     finally:
         gc.freeze()
         if collecting:
             gc.enable()
+
+
+def decoded(read: Callable[[], list[list[Document]]], inputs: Inputs) -> Decoded:
+    """Return the cluster of the layers that are read; raises InputError.
+
+    What cannot be read does not hide what is wrong with the rest.
+    """
+    from ringfence.manifest.reader import PartlyReadError  # noqa: PLC0415 - quick help
+
+    try:
+        return decode_layers(read(), inputs)
+    except PartlyReadError as error:
+        more = [] if inputs.sources.overlay else _faults(error.documents, inputs)
+        raise InputError([*error.problems, *more]) from None
 
 
 def _faults(documents: Iterable[Document], inputs: Inputs) -> Iterable[Problem]:

@@ -226,9 +226,62 @@ def test_files_beside_a_kustomization_keep_their_names(
 def test_an_unknown_name_is_no_file_and_no_commit(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, _, err = diff(capsys, "nowhere.yaml", "open.yaml")
+    code, _, err = diff(capsys, "opan.yaml", "open.yaml")
     assert code == Exit.USAGE
-    assert "nowhere.yaml" in err
+    assert err.startswith("error: opan.yaml: no such file or directory, and this is no")
+    assert err.endswith("(did you mean open.yaml?)\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_the_cluster_is_a_side_with_its_option_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, _, err = diff(capsys, "live", "open.yaml")
+    assert err.endswith("(with --live it is the cluster)\n")
+
+
+def test_what_is_wrong_with_either_side_is_told_once(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in {
+        "text.yaml": "a: [",
+        "field.yaml": OPEN.replace("ports:", "prots:"),
+        "shared.yaml": CLOSED.replace("name: db", "name: DB"),
+    }.items():
+        (here / name).write_text(text)
+    code, lines, err = diff(capsys, "text.yaml", "field.yaml", "--with", "shared.yaml")
+    assert (code, lines) == (Exit.USAGE, [])
+    places = [line.split(": ")[1] for line in err.splitlines()]
+    assert places == ["text.yaml:2:1", "shared.yaml:4:18", "field.yaml:9:5"]
+
+
+def test_every_path_that_a_commit_lacks_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    commit(here, OPEN)
+    _, _, err = diff(capsys, "HEAD", "maim", "-f", "0", "-f", "1")
+    assert [line.split(": ")[1] for line in err.splitlines()] == [
+        "HEAD:0",
+        "HEAD:1",
+        "maim",
+    ]
+    assert err.endswith("(did you mean main?)\n")
+
+
+@pytest.mark.usefixtures("kustomizer")
+def test_layers_of_a_commit_are_in_the_order_given(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(("git", "init", "-q", "-b", "main"), cwd=here, check=True)
+    (here / "kustomization.yaml").write_text("resources: [deploy.yaml]\n")
+    (here / "patch.yaml").write_text(OPEN)
+    subprocess.run(("git", "add", "."), cwd=here, check=True)
+    commit(here, CLOSED)
+    layers = ("-k", ".", "-f", "patch.yaml", "--overlay")
+    code, lines, _ = diff(capsys, "HEAD:deploy.yaml", "HEAD", *layers)
+    assert code == Exit.FINDING
+    assert lines[0] == f"{OPENED} (+patch.yaml:8)"
 
 
 def picture(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list[str]]:

@@ -137,12 +137,12 @@ def _unreadable(source: str, error: OSError | ValueError) -> Problem:
     reason = error.strerror if isinstance(error, OSError) else str(error)
     hint = ""
     if isinstance(error, FileNotFoundError):
-        near = _near(Path(source))
+        near = near_path(Path(source))
         hint = f"did you mean {near}?" if near else ""
     return Problem(_shown(source), (reason or "cannot be read").lower(), "", hint)
 
 
-def _near(missing: Path) -> str:
+def near_path(missing: Path) -> str:
     """Return a path like the missing one that exists, or nothing."""
     try:
         names = [entry.name for entry in missing.parent.iterdir()]

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ringfence.adapters.inputs.files import STDIN
+from ringfence.adapters.inputs.files import STDIN, near_path
 from ringfence.adapters.inputs.git import Commit
 from ringfence.adapters.inputs.snapshot import is_snapshot
-from ringfence.adapters.inputs.sources import Kind, Reading, Source, read_layers
+from ringfence.adapters.inputs.sources import (
+    Kind,
+    Reading,
+    Source,
+    gather,
+    read_layers,
+)
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.reader import Document
+
+LIVE = "live"
+"""The side that is the cluster of ``--live``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,21 @@ def read_side(side: str, inside: Inside, reading: Reading) -> list[list[Document
             inner, recursive=reading.recursive, from_root=from_root, named=False
         )
         return [*layers, found]
-    return layers + _of_commit(Commit(side), inside.sources, reading)
+    return layers + _of_commit(_commit(side), inside.sources, reading)
+
+
+def _commit(side: str) -> Commit:
+    """Return the commit; raises InputError, which says that it is no file either."""
+    try:
+        return Commit(side)
+    except InputError as error:
+        first, *rest = error.problems
+        near = near_path(Path(side))
+        hint = first.hint or (f"did you mean {near}?" if near else "")
+        if side == LIVE:
+            hint = "with --live it is the cluster"
+        text = f"no such file or directory, and {first.message}"
+        raise InputError([replace(first, message=text, hint=hint), *rest]) from None
 
 
 def _of_path(path: str) -> Source:
@@ -71,21 +95,26 @@ def _of_commit(
         hint = "-f PATH, -k DIR or --helm CHART; or write REF:PATH"
         text = "say what is to be read of this commit"
         raise InputError([Problem(commit.ref, text, "", hint)])
-    layers = [
-        commit.documents(
+    with TemporaryDirectory(prefix="ringfence-") as directory:
+        root = Path(directory) / commit.prefix()
+        if any(source.kind is not Kind.FILES for source in sources):
+            commit.export(directory)
+        return gather(
+            partial(_inside_commit, commit, source, root, reading) for source in sources
+        )
+
+
+def _inside_commit(
+    commit: Commit, source: Source, root: Path, reading: Reading
+) -> list[Document]:
+    """Return what a source is in a commit, which stands at ``root`` for programs."""
+    if source.kind is Kind.FILES:
+        return commit.documents(
             source.place, recursive=reading.recursive, from_root=False, named=False
         )
-        for source in sources
-        if source.kind is Kind.FILES
-    ]
-    built = [source for source in sources if source.kind is not Kind.FILES]
-    if not built:
-        return layers
-    with TemporaryDirectory(prefix="ringfence-") as directory:
-        commit.export(directory)
-        root = Path(directory) / commit.prefix()
-        moved = [_moved(source, root, commit.ref) for source in built]
-        return layers + read_layers(moved, _values_inside(reading, root))
+    moved = _moved(source, root, commit.ref)
+    (found,) = read_layers([moved], _values_inside(reading, root))
+    return found
 
 
 def _values_inside(reading: Reading, root: Path) -> Reading:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
@@ -53,11 +54,16 @@ def read_layers(sources: Sequence[Source], reading: Reading) -> list[list[Docume
 
     Files that need not be told apart are one layer: one named twice is read once.
     """
+    return gather(partial(_read, group, reading) for group in _groups(sources, reading))
+
+
+def gather(readings: Iterable[Callable[[], list[Document]]]) -> list[list[Document]]:
+    """Return what each of them reads; raises PartlyReadError with all problems."""
     layers: list[list[Document]] = []
     problems: list[Problem] = []
-    for group in _groups(sources, reading):
+    for read in readings:
         try:
-            layers.append(_read(group, reading))
+            layers.append(read())
         except PartlyReadError as error:
             problems += error.problems
             layers.append([*error.documents])
