@@ -13,7 +13,7 @@ from ringfence.model.netpol import Peer
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import METADATA_NAME, ContainerPort, Namespace, Owner, Pod
 from ringfence.report.difftext import cause_words, ends_words, step_words
-from worlds import block, cluster, ingress, key, peer, pod, rule, tcp
+from worlds import block, cluster, egress, ingress, key, peer, pod, rule, tcp
 
 WEB = pod("web", "app=web", "10.0.0.1")
 DB = pod("db", "app=db", "10.0.0.2")
@@ -154,6 +154,19 @@ def test_what_cannot_be_decided_is_a_kind_of_its_own() -> None:
     (line,) = undecided.causes.by
     assert line.match is not None
     assert (line.policy.name, line.how, line.match.peer) == ("db", How.ADDED, 0)
+
+
+def test_facts_that_lack_are_named_at_the_end_that_did_not_change() -> None:
+    unplaced = pod("unplaced", "app=web")
+    policy = ingress("db", "app=db", rule([block("10.0.0.0/8")]))
+    shut = egress("shut", "app=web")
+    shut_in, open_ = (cluster(unplaced, DB, policy, *more) for more in ((shut,), ()))
+    for base, head in ((shut_in, open_), (open_, shut_in)):
+        changes = found(base, head).changes
+        (change,) = [c for c in changes if c.step.kind is Kind.UNDECIDED]
+        assert [line.policy.name for line in change.causes.by] == ["shut"]
+        (fact,) = change.causes.unknown
+        assert fact.startswith("the address of pod default/unplaced is unknown")
 
 
 def test_what_may_pass_no_longer_is_told_by_the_line_that_went() -> None:

@@ -91,7 +91,6 @@ class Inquiry:
         before = _evidence(self._base, (source.base, destination.base), conns)
         after = _evidence(self._head, (source.head, destination.head), conns)
         by: list[ByPolicy] = []
-        unknown: list[str] = []
         for direction in Direction:
             one, other = _end(before, direction), _end(after, direction)
             if before is None:
@@ -104,13 +103,10 @@ class Inquiry:
                 by += self._decisive(one, other) or self._possible(
                     direction, ends, conns, opens=opens
                 )
-            else:
-                continue
-            unknown += (*one.unknown, *other.unknown)
         return Causes(
             tuple(by),
             self._because(source, destination, by),
-            tuple(dict.fromkeys(unknown)),
+            tuple(dict.fromkeys((*_unknown(before), *_unknown(after)))),
         )
 
     def _because(
@@ -207,6 +203,13 @@ def _end(evidence: Evidence | None, direction: Direction) -> EndEvidence:
     if evidence is None:
         return EndEvidence(direction, Outcome.DENY, None)
     return evidence.egress if direction is Direction.EGRESS else evidence.ingress
+
+
+def _unknown(evidence: Evidence | None) -> Iterator[str]:
+    """Yield the facts that an undecided verdict lacks, at whichever end they lack."""
+    if evidence is not None and evidence.verdict.outcome is Outcome.UNDECIDED:
+        yield from evidence.egress.unknown
+        yield from evidence.ingress.unknown
 
 
 def _evidence(
