@@ -30,6 +30,7 @@ from ringfence.model.meta import Labels, ObjectKey
 from ringfence.report import listing
 from ringfence.report.exposuretext import exposed
 from ringfence.report.listing import Listing
+from ringfence.report.profilelist import profiles
 from ringfence.report.table import table
 
 
@@ -99,6 +100,10 @@ LISTS: dict[str, Callable[[Compiled, _Filter], Listing]] = {
     "paths": _paths,
     "exposed": _exposed,
 }
+PROFILES = "profiles"
+"""The list that is about no cluster."""
+
+NAMES = (*LISTS, PROFILES)
 ALIASES = {
     "netpol": "policies",
     "networkpolicies": "policies",
@@ -106,11 +111,12 @@ ALIASES = {
     "pod": "pods",
     "po": "pods",
     "path": "paths",
+    "profile": PROFILES,
 }
 
 
 @click.command(short_help="List policies, pods, isolated pods, paths, what is exposed")
-@click.argument("what", metavar="|".join(LISTS))
+@click.argument("what", metavar="|".join(NAMES))
 @selector_option
 @all_namespaces_option
 @profile_option
@@ -131,17 +137,20 @@ def get(
     that some policy isolates. paths: who reaches whom, by workload, from or to
     the pods asked for. exposed: what is open to pods that do not exist yet and to
     addresses outside, and where Ingresses, routes of the Gateway API and Services
-    let them in. Of the namespace given with -n, of all with -A.
+    let them in. Of the namespace given with -n, of all with -A. profiles: what the
+    choices of --profile answer otherwise; it needs no manifests.
     """
     name = ALIASES.get(what, what)
-    if name not in LISTS:
-        raise click.UsageError(f"there is no list {what}; there are {', '.join(LISTS)}")
+    if name not in NAMES:
+        raise click.UsageError(f"there is no list {what}; there are {', '.join(NAMES)}")
+    if name == PROFILES:
+        _print(profiles(), output)
+        return Exit.OK
     namespace = None if all_namespaces else inputs.namespace
     wanted = _Filter(namespace, _selector(selector))
     compiled = load_compiled(inputs, profile, entries=name == "exposed")
     found = LISTS[name](compiled, wanted)
-    for line in _lines(found, output):
-        click.echo(line)
+    _print(found, output)
     if output == "text" and not any(found.tables()):
         where = "any namespace" if all_namespaces else f"namespace {inputs.namespace}"
         click.echo(f"no {name} in {where}", err=True)
@@ -153,6 +162,11 @@ def _selector(query: str) -> LabelSelector:
         return parse_label_query(query)
     except LabelQueryError as error:
         raise InputError([Problem("-l", str(error))]) from None
+
+
+def _print(found: Listing, output: str) -> None:
+    for line in _lines(found, output):
+        click.echo(line)
 
 
 def _lines(found: Listing, output: str) -> Iterator[str]:
