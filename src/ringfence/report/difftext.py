@@ -14,9 +14,8 @@ from ringfence.report.matrixdoc import PROTOCOLS
 from ringfence.report.matrixtext import conns_words
 from ringfence.report.table import table
 from ringfence.report.words import RULE_FIELD, match_field, place
-from ringfence.sets.cidr import everything, prefixes, span
+from ringfence.sets.cidr import carve, cover, prefixes
 from ringfence.sets.conns import EVERY_PORT, ConnSet, conn_set
-from ringfence.sets.interval import minus
 
 MOST_ENDS = 4
 """How many ends a line names; a person does not read more."""
@@ -106,12 +105,12 @@ def address_words(cidrs: Sequence[IPNetwork]) -> str:
 
 
 def _ranges(cidrs: list[IPNetwork]) -> str:
-    """Name ranges of one IP version, as everything but others where that is shorter."""
-    version = cidrs[0].version
-    rest = prefixes(minus((everything(version),), map(span, cidrs)), version)
+    """Name ranges of one IP version, as one but for others where that is shorter."""
+    whole = cover(cidrs)
+    rest = prefixes(carve(whole, cidrs), whole.version)
     if rest and len(rest) < len(cidrs):
-        whole = prefixes((everything(version),), version)[0]
-        return f"{whole} except {_few_ranges(rest)}"
+        holes = _ranges(rest)
+        return f"{whole} except {f'({holes})' if ' except ' in holes else holes}"
     return _few_ranges(cidrs)
 
 

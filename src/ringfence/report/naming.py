@@ -9,7 +9,7 @@ from ringfence.engine.compiled import Compiled
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import IPNetwork
 from ringfence.model.meta import ObjectKey
-from ringfence.sets.cidr import WIDTHS, everything, prefixes, span
+from ringfence.sets.cidr import WIDTHS, carve, cover, everything, prefixes, span
 from ringfence.sets.interval import Intervals, minus, union
 
 SHOWN = 3
@@ -67,12 +67,24 @@ def outside_words(compiled: Compiled, ends: Iterable[Endpoint]) -> tuple[str, st
         wide = wide and _size(rest) < _size(mine)
         holes += map(str, prefixes(rest, version))
     if not wide or len(holes) > len(names) + SHOWN:
-        return listed(names), "outside the cluster"
+        return _few(cidrs, families) or (listed(names), "outside the cluster")
     words = " and ".join(f"IPv{version}" for version in families)
     return (
         f"internet ({words})",
         f"but {listed(holes)}" if holes else "any address outside",
     )
+
+
+def _few(cidrs: Sequence[IPNetwork], families: Sequence[int]) -> tuple[str, str] | None:
+    """Return a block and what it leaves out, None where that is no shorter."""
+    if len(families) > 1 or len(cidrs) <= SHOWN:
+        return None
+    whole = cover(cidrs)
+    holes = prefixes(carve(whole, cidrs), whole.version)
+    if len(holes) > SHOWN:
+        return None
+    detail = f"but {listed([*map(str, holes)])}" if holes else "outside the cluster"
+    return str(whole), detail
 
 
 def _size(intervals: Intervals) -> int:

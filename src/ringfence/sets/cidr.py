@@ -27,6 +27,17 @@ def everything(version: int) -> Interval:
     return Interval(0, (1 << WIDTHS[version]) - 1)
 
 
+def cover(networks: Iterable[IPv4Network | IPv6Network]) -> IPv4Network | IPv6Network:
+    """Return the smallest CIDR that holds all of some CIDRs of one IP version."""
+    first, *others = networks
+    low, high = span(first)
+    for network in others:
+        one = span(network)
+        low, high = min(low, one.low), max(high, one.high)
+    host_bits = (low ^ high).bit_length()
+    return first.supernet(new_prefix=WIDTHS[first.version] - host_bits)
+
+
 def carve(
     cidr: IPv4Network | IPv6Network, holes: Iterable[IPv4Network | IPv6Network]
 ) -> Intervals:

@@ -142,6 +142,21 @@ def test_address_ranges_are_merged_and_cut_where_either_side_cuts() -> None:
     )
 
 
+def test_a_block_is_named_by_what_it_leaves_out_where_that_is_shorter() -> None:
+    def world(*holes: str) -> Cluster:
+        peers = [block("10.0.0.0/8", *holes)]
+        return cluster(WEB, ingress("in", "app=web", rule(peers)))
+
+    (line,) = told(cluster(WEB, ingress("in", "app=web")), world("10.1.0.0/16"))
+    assert line.startswith("BROADENED 10.0.0.0/8 except 10.1.0.0/16 -> default/pod/web")
+    (line,) = told(cluster(WEB, ingress("in", "app=web")), world("10.0.0.0/9"))
+    assert line.startswith("BROADENED 10.128.0.0/9 -> default/pod/web")
+    lines = told(world("10.1.0.0/16"), cluster(WEB))
+    assert lines[0].startswith(
+        "BROADENED 0.0.0.0/0 except (10.0.0.0/8 except 10.1.0.0/16) -> default/pod/web"
+    )
+
+
 def test_what_cannot_be_decided_is_a_kind_of_its_own() -> None:
     unplaced = pod("unplaced", "app=web")
     policy = ingress("db", "app=db", rule([block("10.0.0.0/8")]))

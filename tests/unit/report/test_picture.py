@@ -105,6 +105,13 @@ def test_blocks_over_unknown_addresses_are_one_badge_with_a_question_mark() -> N
     assert "in from any pod: all ?" in card(drawn(world), "b").badges_in
 
 
+def test_a_block_with_an_exception_is_called_as_it_is_written() -> None:
+    far = block("10.0.0.0/8", "10.1.0.0/16")
+    world = cluster(pod("b", "app=b", "192.0.2.1"), ingress("x", "app=b", rule([far])))
+    caller = card(drawn(world), "10.0.0.0/8")
+    assert caller.details == ("but 10.1.0.0/16",)
+
+
 def test_namespaces_that_no_line_tells_apart_share_a_card() -> None:
     same = (
         thing

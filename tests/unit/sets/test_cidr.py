@@ -2,7 +2,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ringfence.sets.cidr import address, carve, everything, prefixes, span
+from ringfence.sets.cidr import address, carve, cover, everything, prefixes, span
 from ringfence.sets.interval import Interval
 
 
@@ -20,6 +20,20 @@ def test_carve_takes_the_excepts_out() -> None:
 def test_except_of_the_whole_cidr_leaves_nothing() -> None:
     whole = ip_network("192.0.2.0/24")
     assert carve(whole, [whole]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "covered_by"),
+    [
+        ("10.0.0.0/16 10.2.0.0/15 10.128.0.0/9", "10.0.0.0/8"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.0.0.7/32 10.0.0.8/32", "10.0.0.0/28"),
+        ("0.0.0.0/32 255.255.255.255/32", "0.0.0.0/0"),
+        ("fd00::/65 fd00:0:0:0:8000::1/128", "fd00::/64"),
+    ],
+)
+def test_the_smallest_block_that_holds_all(given: str, covered_by: str) -> None:
+    assert str(cover(map(ip_network, given.split()))) == covered_by
 
 
 def test_hole_of_the_other_family_takes_nothing() -> None:
