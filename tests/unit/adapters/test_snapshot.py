@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import strategies
+from ringfence.adapters.inputs.files import MAGIC
 from ringfence.adapters.inputs.snapshot import (
-    MAGIC,
     SCHEMA,
     is_snapshot,
     read_snapshot,

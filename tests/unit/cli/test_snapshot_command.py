@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,30 @@ def test_a_snapshot_is_read_where_manifests_are(
     assert names(capsys, "--snapshot", "s.gz") == ["default/web"]
     assert run("ringfence", ["snapshot", "--snapshot", "s.gz", "-o", "t.gz"]) == Exit.OK
     assert (here / "t.gz").read_bytes() == (here / "s.gz").read_bytes()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_snapshot_comes_through_a_pipe(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("ringfence", ["snapshot", "-f", "web.yaml", "-o", "-"]) == Exit.OK
+    piped = io.TextIOWrapper(io.BytesIO(capfdbinary.readouterr().out))
+    monkeypatch.setattr("sys.stdin", piped)
+    words = ["get", "pods", "-o", "name", "--snapshot", "-"]
+    assert run("ringfence", words) == Exit.OK
+    assert capfdbinary.readouterr().out == b"default/web\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_snapshot_given_as_manifests_is_told_its_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("ringfence", ["snapshot", "-f", "web.yaml", "-o", "s.gz"]) == Exit.OK
+    assert run("ringfence", ["get", "pods", "-f", "s.gz"]) == Exit.USAGE
+    assert capsys.readouterr().err == (
+        "error: s.gz: this is compressed "
+        "(a snapshot is read by --snapshot, anything else unpacked)\n"
+    )
 
 
 @pytest.mark.usefixtures("here")

@@ -21,6 +21,9 @@ STDIN = "-"
 WORTH_SHARING = 1_000_000
 """Bytes of a source that several processors read sooner than one."""
 
+MAGIC = b"\x1f\x8b"
+"""How compressed files begin (RFC 1952)."""
+
 MOST_BYTES = 256 * 1024 * 1024
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 _ADDRESSES = ("http://", "https://")
@@ -51,7 +54,7 @@ def read_sources(
                 continue
             seen.add(real)
             try:
-                data = _read(source, stdin)
+                data = _manifest(source, stdin)
                 share = _share if len(data) >= WORTH_SHARING else None
                 documents += read_documents(data, _shown(source), share)
             except PartlyReadError as error:
@@ -117,10 +120,19 @@ def _no_manifests(directory: str, *, recursive: bool) -> Problem:
     )
 
 
-def _read(source: str, stdin: BinaryIO) -> bytes:
+def _manifest(source: str, stdin: BinaryIO) -> bytes:
+    """Return the bytes of a source; raises InputError where they are compressed."""
+    data = read_bytes(source, stdin)
+    if data.startswith(MAGIC):
+        hint = "a snapshot is read by --snapshot, anything else unpacked"
+        raise InputError([Problem(_shown(source), "this is compressed", "", hint)])
+    return data
+
+
+def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
     """Return the bytes of a source; one over ``MOST_BYTES`` is not read to its end."""
     try:
-        if source == STDIN:
+        if source == STDIN and stdin is not None:
             data = stdin.read(MOST_BYTES + 1)
         else:
             with open(source, "rb") as stream:  # noqa: PTH123 - pipes and the user's name

@@ -10,9 +10,9 @@ import gzip
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ringfence.adapters.inputs.files import MOST_BYTES
+from ringfence.adapters.inputs.files import MAGIC, MOST_BYTES, read_bytes
 from ringfence.errors import InputError, Problem
 from ringfence.manifest.encode import Encoded, encode_cluster
 from ringfence.manifest.reader import Document
@@ -20,7 +20,6 @@ from ringfence.manifest.text.places import Places
 from ringfence.model.cluster import Cluster
 
 SCHEMA = "ringfence/snapshot/v1"
-MAGIC = b"\x1f\x8b"
 _FAMILY = "ringfence/snapshot/"
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -57,14 +56,14 @@ def is_snapshot(path: str) -> bool:
         return False
 
 
-def read_snapshot(path: str) -> list[Document]:
+def read_snapshot(path: str, stdin: BinaryIO | None = None) -> list[Document]:
     """Return the objects of a snapshot as documents that know their old places.
 
-    Raises InputError where the file is none, is cut short, unpacks to more than
-    ``MOST_BYTES``, or is of another version.
+    ``-`` is ``stdin``, where there is one. Raises InputError where the file is none,
+    is cut short, unpacks to more than ``MOST_BYTES``, or is of another version.
     """
     try:
-        document = json.loads(_unpacked(path))
+        document = json.loads(_unpacked(path, stdin))
         objects = _objects(path, document)
         return [_document(path, index, one) for index, one in enumerate(objects)]
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -73,12 +72,8 @@ def read_snapshot(path: str) -> list[Document]:
         raise InputError([_damaged(path, "an entry has another form")]) from error
 
 
-def _unpacked(path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            packed = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError([Problem(path, (error.strerror or "").lower())]) from error
+def _unpacked(path: str, stdin: BinaryIO | None) -> bytes:
+    packed = read_bytes(path, stdin)
     if not packed.startswith(MAGIC):
         raise InputError([Problem(path, "this is no snapshot of ringfence")])
     engine = zlib.decompressobj(_GZIP)

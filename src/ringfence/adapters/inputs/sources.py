@@ -97,7 +97,7 @@ def _read(group: list[Source], reading: Reading) -> list[Document]:
         case Kind.GIT:
             return _read_git(source.place, recursive=reading.recursive)
         case Kind.SNAPSHOT:
-            return read_snapshot(source.place)
+            return read_snapshot(source.place, reading.stdin)
 
 
 def _read_git(place: str, *, recursive: bool) -> list[Document]:
