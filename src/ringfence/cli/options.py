@@ -153,7 +153,14 @@ def cluster_options(command: Decorated) -> Decorated:
 
 
 def _refuse_sources(sources: Sources, live: Live | None) -> None:
-    """Raise click.UsageError where a cluster and files would be one cluster."""
+    """Raise click.UsageError where a cluster and files would be one cluster.
+
+    And where a chart's options are given, and no chart.
+    """
+    charts = any(option == "--helm" for option, _ in sources.given)
+    if (sources.values or sources.settings) and not charts:
+        word = "--values" if sources.values else "--set"
+        raise click.UsageError(f"{word} is for charts: --helm CHART is missing")
     if sources.given and live is not None and not sources.overlay:
         raise click.UsageError(
             "-f and --live exclude each other: files or a cluster; with --overlay "

@@ -81,6 +81,14 @@ def test_a_namespace_that_cannot_be_is_refused(
     assert '-n "Shop/1" is no name of a namespace' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--set", "--values"])
+def test_the_options_of_a_chart_need_one(
+    option: str, manifest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("-f", manifest, option, "a=b") == Exit.USAGE
+    assert f"{option} is for charts: --helm CHART is missing" in capsys.readouterr().err
+
+
 def test_a_doubled_key_is_an_error_or_by_choice_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
