@@ -415,6 +415,22 @@ def test_an_object_without_kind_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("kustomization.yaml", "-k DIR builds a kustomization"),
+        ("Chart.yaml", "--helm DIR renders a chart"),
+        ("other.yaml", "every object says its apiVersion and kind"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_told_what_reads_it(name: str, hint: str) -> None:
+    documents = read_documents(b"resources: []", f"deploy/{name}")
+    with pytest.raises(InputError) as error:
+        decode_documents(documents, Options())
+    (problem,) = error.value.problems
+    assert str(problem) == f"deploy/{name}:1:1: kind is missing ({hint})"
+
+
+@pytest.mark.parametrize(
     "head", ["kind: [7], apiVersion: v1", "kind: Pod, apiVersion: [v1]"]
 )
 def test_a_kind_that_is_no_text_is_a_problem(head: str) -> None:

@@ -80,9 +80,19 @@ _ORDINARY = {("v1", kind) for kind, groups in _GROUPS.items() if "" in groups}
 def _refuse_kindless(thing: Field) -> None:
     written = thing.at("kind")
     if written.absent or written.value == "":
-        thing.complain("kind is missing", "every object says its apiVersion and kind")
+        name = thing.item.document.source.rpartition("/")[2]
+        hint = _NO_MANIFESTS.get(name, "every object says its apiVersion and kind")
+        thing.complain("kind is missing", hint)
     written.text()
 
+
+_NO_MANIFESTS = {
+    "kustomization.yaml": "-k DIR builds a kustomization",
+    "kustomization.yml": "-k DIR builds a kustomization",
+    "Chart.yaml": "--helm DIR renders a chart",
+    "values.yaml": "--helm DIR renders a chart",
+}
+"""Files that lie beside manifests, and what is made of them."""
 
 _TITLES = {kind.title(): kind for kind in _GROUPS}
 
