@@ -360,14 +360,24 @@ def names_ports(rule: CompiledRule) -> bool:
 
 
 def refine(parts: Parts, stations: int, conns: int) -> Parts:
-    """Return the parts after some stations gained some connections."""
+    """Return the parts after some stations gained some connections.
+
+    Each station is in one part, so that the look ends where all were met.
+    """
     if not stations or not conns:
         return parts
-    refined: Parts = defaultdict(int)
+    refined = dict(parts)
     for mask, members in parts.items():
         hit = members & stations
-        if hit:
-            refined[mask | conns] |= hit
-        if hit != members:
-            refined[mask] |= members ^ hit
+        if not hit:
+            continue
+        more = mask | conns
+        if more != mask:
+            refined[mask] ^= hit
+            if not refined[mask]:
+                del refined[mask]
+            refined[more] = refined.get(more, 0) | hit
+        stations ^= hit
+        if not stations:
+            break
     return refined
