@@ -12,6 +12,7 @@ from ringfence.cli.options import Exit, Inputs, load_cluster
 from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import InputError, Problem
+from ringfence.model.cluster import Cluster
 from ringfence.model.verdict import Outcome
 from ringfence.questions.answer import Answer, answer
 from ringfence.questions.batch import Ask, make_ask, parse_batch
@@ -20,7 +21,12 @@ from ringfence.questions.reference import (
     parse_port,
     parse_protocol,
 )
-from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
+from ringfence.questions.resolve import (
+    Question,
+    UnknownEndpointError,
+    members,
+    resolve,
+)
 from ringfence.report.plain import printable
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -104,10 +110,20 @@ def questions(compiled: Compiled, asks: Iterable[Ask]) -> list[Question]:
                 resolve(compiled.cluster, ask.source, ask.destination, ask.port)
             )
         except UnknownEndpointError as error:
-            problems.append(Problem(ask.place, str(error)))
+            texts = [*_unknown(compiled.cluster, ask)] or [str(error)]
+            problems += (Problem(ask.place, text) for text in texts)
     if problems:
         raise InputError(problems)
     return resolved
+
+
+def _unknown(cluster: Cluster, ask: Ask) -> Iterator[str]:
+    """Yield what is wrong with each end of a question, taken by itself."""
+    for reference in dict.fromkeys((ask.source, ask.destination)):
+        try:
+            members(cluster, reference)
+        except UnknownEndpointError as error:
+            yield str(error)
 
 
 def answers(compiled: Compiled, asks: list[Ask]) -> Iterator[tuple[Ask, Answer]]:

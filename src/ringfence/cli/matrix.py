@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
 from ringfence.cli.asking import load_compiled, profile_option
 from ringfence.cli.options import Exit, Inputs, cluster_options, output_option
+from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from ringfence.analysis.focus import Focus
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ringfence.model.cluster import Cluster
     from ringfence.model.flow import End
     from ringfence.sets.conns import ConnSet
+
+Read = TypeVar("Read")
 
 GROUPINGS = ("pod", "workload", "class", "namespace")
 TABLES = ("text", "wide", "json", "csv", "md")
@@ -82,12 +86,17 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
     from ringfence.analysis.matrix import By  # noqa: PLC0415
 
     gc.disable()  # what is compiled stays to the end, as what is read does
-    conns = None if port is None else _conns(port)
     compiled = load_compiled(inputs, profile)
+    problems: list[Problem] = []
+    conns = None if port is None else _noted(lambda: _conns(port), problems)
     sources, targets = (
-        None if text is None else _ends(option, text, compiled.cluster, inputs)
+        None
+        if text is None
+        else _noted(partial(_ends, option, text, compiled.cluster, inputs), problems)
         for option, text in (("--from", source), ("--to", target))
     )
+    if problems:
+        raise InputError(problems)
     asked_for = (("from", source), ("to", target), ("on port", port))
     words = " ".join(f"{word} {text}" for word, text in asked_for if text is not None)
     focus = Focus(sources, targets, conns, words)
@@ -98,9 +107,17 @@ def matrix(  # noqa: PLR0913 - one argument an option, as click has it
     return Exit.OK
 
 
+def _noted(read: Callable[[], Read], problems: list[Problem]) -> Read | None:
+    """Return what is read, None where it is wrong, with the problems noted."""
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
 def _conns(text: str) -> ConnSet:
     """Return what ``--port`` asks about; raises InputError."""
-    from ringfence.errors import InputError, Problem  # noqa: PLC0415
     from ringfence.model.flow import Protocol  # noqa: PLC0415
     from ringfence.questions.reference import (  # noqa: PLC0415 - quick help
         ReferenceSyntaxError,
@@ -122,7 +139,6 @@ def _conns(text: str) -> ConnSet:
 
 def _ends(option: str, text: str, cluster: Cluster, inputs: Inputs) -> tuple[End, ...]:
     """Return the ends that a reference names; raises InputError."""
-    from ringfence.errors import InputError, Problem  # noqa: PLC0415
     from ringfence.model.flow import NodeEnd  # noqa: PLC0415
     from ringfence.questions.reference import (  # noqa: PLC0415 - quick help
         ReferenceSyntaxError,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from ringfence.cli.asking import read_asks
+from ringfence.cli.main import run
+from ringfence.cli.options import Exit
 from ringfence.errors import InputError
 
 
@@ -31,3 +34,18 @@ def test_a_line_ends_as_files_of_any_system_end_it(end: str) -> None:
 def test_text_of_another_encoding_is_named_by_its_first_byte() -> None:
     with pytest.raises(InputError, match=r"asks\.jsonl: no UTF-8 at byte 1"):
         read_asks(Named(b"{\xff}"), "default")
+
+
+@pytest.mark.parametrize("command", ["can", "why"])
+def test_both_ends_that_are_not_there_are_told(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "in.yaml"
+    path.write_text("{apiVersion: v1, kind: Pod, metadata: {name: web}}")
+    for ends, told in (("a b", "ab"), ("a a", "a"), ("web b", "b")):
+        words = [command, *ends.split(), "-f", str(path)]
+        assert run("ringfence", words) == Exit.USAGE
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.split(" in ")[0] for line in lines] == [
+            f"error: no pod {name}" for name in told
+        ]
