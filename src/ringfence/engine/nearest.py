@@ -238,15 +238,14 @@ def _no_pod_by_block(profile: Profile, block: IPBlock, other: Station) -> Term:
 
 def _block_term(block: IPBlock, other: Station) -> Term:
     what = end_words(other)
-    hole = next(
-        (hole for hole in block.except_ if other.address and other.address in hole),
-        None,
-    )
-    if hole is not None and other.address in block.cidr:
+    address = other.address
+    holes = [str(hole) for hole in block.except_ if address and address in hole]
+    if holes and address in block.cidr:
+        within = f"except {' and '.join(holes)}"
         return Term(
             BLOCK_COST,
-            f"{what} lies in except {hole} of ipBlock {block.cidr}",
-            f"take {what} out of except {hole}",
+            f"{what} lies in {within} of ipBlock {block.cidr}",
+            f"take {what} out of {within}",
         )
     if block_covers(block, other) is None:
         return Term(

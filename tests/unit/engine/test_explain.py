@@ -108,6 +108,22 @@ def test_an_except_that_holds_the_address_is_named() -> None:
     assert term.endswith("lies in except 10.0.0.0/24 of ipBlock 10.0.0.0/8")
 
 
+def test_every_except_that_holds_the_address_is_to_be_changed() -> None:
+    world = cluster(
+        pod("web", "", "10.0.0.9"),
+        pod("db", "", "10.0.1.1"),
+        ingress(
+            "in",
+            "",
+            rule([block("10.0.0.0/8", "10.0.0.0/24", "10.1.0.0/16", "10.0.0.8/29")]),
+        ),
+    )
+    miss = missed(told(world).ingress)
+    assert miss.fix == (
+        "take pod default/web (10.0.0.9) out of except 10.0.0.0/24 and 10.0.0.8/29"
+    )
+
+
 def test_a_denied_egress_shows_although_ingress_allows() -> None:
     world = cluster(pod("web", "app=web"), pod("db"), egress("out", "app=web"))
     evidence = told(world)
