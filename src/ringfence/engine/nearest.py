@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -14,16 +14,21 @@ from ringfence.engine.compiled import (
     Profile,
     Target,
 )
+from ringfence.engine.compiler import isolating
 from ringfence.engine.match import block_covers, named_port, ports_match, target_matches
-from ringfence.engine.select import requirement_holds
+from ringfence.engine.select import requirement_holds, selects
 from ringfence.engine.stations import Service, Station
 from ringfence.model.flow import Direction
 from ringfence.model.labels import Operator, Requirement
 from ringfence.model.meta import Labels, Position
 from ringfence.model.netpol import IPBlock, PolicyPort
 from ringfence.model.verdict import Miss
-from ringfence.model.workload import METADATA_NAME
+from ringfence.model.workload import METADATA_NAME, Pod
 
+_OPPOSITE = {
+    Direction.INGRESS: Direction.EGRESS,
+    Direction.EGRESS: Direction.INGRESS,
+}
 PEER_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 RULE_FIELD = {Direction.INGRESS: "ingress", Direction.EGRESS: "egress"}
 
@@ -36,13 +41,23 @@ FIXED_COST = 3
 NOT_A_POD_COST = 6
 """A peer that selects pods is far from an end that is none."""
 
+_SOME_VALUE = "*"
+"""A label's value that no selector can name."""
+
 
 class Term(NamedTuple):
-    """A term that fails: what it costs to mend, what is wrong, what would be right."""
+    """A term that fails: what it costs to mend, what is wrong, what would be right.
+
+    ``fix`` is empty where nothing done about this term alone would do.
+    ``relabelled`` is what the fix makes of the labels of the other end's pod, or
+    of its namespace: which of them ``kind`` says.
+    """
 
     cost: int
     text: str
     fix: str
+    kind: str = ""
+    relabelled: Labels | None = None
 
 
 class _Side(NamedTuple):
@@ -69,37 +84,76 @@ def nearest_miss(
     Ties go to the first policy by name and its first rule. Without any rule the
     miss names no policy and the fix is a rule to add.
     """
-    best: tuple[int, Miss] | None = None
-    for rule in policy_set.rules:
-        cost, miss = _rule_miss(compiled, rule, other, destination, service)
-        if best is None or cost < best[0]:
-            best = cost, miss
-    return best[1] if best else _no_rule(policy_set, other, service)
+    found = [
+        (rule, _failing(compiled, rule, other, destination, service))
+        for rule in policy_set.rules
+    ]
+    if not found:
+        return _no_rule(policy_set, other, service)
+    rule, failing = min(found, key=lambda one: sum(side.cost for side in one[1]))
+    terms = [term for side in failing for term in side.terms]
+    return Miss(
+        rule.policy,
+        rule.direction,
+        failing[0].field,
+        tuple(term.text for term in terms),
+        _single_fix(compiled, rule, other, terms)
+        or _new_rule(rule.direction, other, service),
+        failing[0].position,
+    )
 
 
-def _rule_miss(
+def _single_fix(
+    compiled: Compiled, rule: CompiledRule, other: Station, terms: list[Term]
+) -> str:
+    """Return the fix of the only term that fails, empty where it would not do."""
+    term, *more = terms
+    if more or not _harmless(compiled, rule, other.pod, term):
+        return ""
+    return term.fix
+
+
+def _harmless(
+    compiled: Compiled, rule: CompiledRule, pod: Pod | None, term: Term
+) -> bool:
+    """Whether the fix leaves alone what the pod's own policies say to the flow.
+
+    Other labels may be selected by other policies. Those of a namespace may be
+    what the pod's own policies ask of the end that it shares the namespace with.
+    """
+    if pod is None or term.relabelled is None:
+        return True
+    way = _OPPOSITE[rule.direction]
+    policy_set = compiled.policy_set(way, pod.key)
+    before = policy_set.policies if policy_set else ()
+    if term.kind == "namespace":
+        return not before or pod.key.namespace != rule.policy.namespace
+    after = isolating(
+        (
+            policy
+            for policy in compiled.cluster.policies.values()
+            if policy.key.namespace == pod.key.namespace
+            and selects(policy.pod_selector, term.relabelled)
+        ),
+        way,
+    )
+    return set(before) <= set(after) if before else not after
+
+
+def _failing(
     compiled: Compiled,
     rule: CompiledRule,
     other: Station,
     destination: Station,
     service: Service,
-) -> tuple[int, Miss]:
+) -> list[_Side]:
+    """Return what fails of a rule: its peers, its ports, or both."""
     base = f"{RULE_FIELD[rule.direction]}[{rule.index}]"
     sides = (
         _peer_side(compiled, rule, base, other),
         _port_side(rule, base, destination, service),
     )
-    failing = [side for side in sides if side.terms]
-    terms = [term for side in failing for term in side.terms]
-    miss = Miss(
-        rule.policy,
-        rule.direction,
-        failing[0].field,
-        tuple(term.text for term in terms),
-        terms[0].fix if len(terms) == 1 else _new_rule(rule.direction, other, service),
-        failing[0].position,
-    )
-    return sum(side.cost for side in failing), miss
+    return [side for side in sides if side.terms]
 
 
 def _peer_side(
@@ -171,15 +225,42 @@ def _namespace_terms(
 def _label_terms(
     needs: Iterable[Requirement], labels: Labels, what: str, kind: str
 ) -> list[Term]:
+    needs = tuple(needs)
     return [
-        Term(
-            FIXED_COST if term.key == METADATA_NAME else LABEL_COST,
-            _label_text(term, labels, kind),
-            _label_fix(term, what),
-        )
-        for term in needs
-        if not requirement_holds(term, labels)
+        _label_term(need, needs, labels, what, kind)
+        for need in needs
+        if not requirement_holds(need, labels)
     ]
+
+
+def _label_term(
+    need: Requirement,
+    needs: Iterable[Requirement],
+    labels: Labels,
+    what: str,
+    kind: str,
+) -> Term:
+    text = _label_text(need, labels, kind)
+    if kind == "namespace" and need.key == METADATA_NAME:
+        return Term(FIXED_COST, text, f"add a peer that selects {what}")
+    together = [other for other in needs if other.key == need.key]
+    for label in _labels_for(need):
+        if all(requirement_holds(other, label) for other in together):
+            rest = {key: labels[key] for key in labels if key != need.key}
+            fix = _label_fix(need, label, what)
+            return Term(LABEL_COST, text, fix, kind, {**rest, **label})
+    return Term(LABEL_COST, text, "")
+
+
+def _labels_for(need: Requirement) -> Iterator[Labels]:
+    """Yield what a label can be to meet a need: the label, or none."""
+    match need.operator:
+        case Operator.IN:
+            yield from ({need.key: value} for value in sorted(need.values))
+        case Operator.EXISTS:
+            yield {need.key: _SOME_VALUE}
+        case Operator.NOT_IN | Operator.DOES_NOT_EXIST:
+            yield {}
 
 
 def _label_text(term: Requirement, labels: Labels, kind: str) -> str:
@@ -216,16 +297,12 @@ def _close_value(term: Requirement, value: str) -> str:
     return " (a typo?)" if get_close_matches(value, term.values, 1, 0.8) else ""
 
 
-def _label_fix(term: Requirement, what: str) -> str:
-    if term.key == METADATA_NAME:
-        return f"add a peer that selects {what}"
-    match term.operator:
-        case Operator.IN:
-            return f"label {what} {term.key}={min(term.values)}"
-        case Operator.EXISTS:
-            return f"label {what} with {term.key}"
-        case Operator.NOT_IN | Operator.DOES_NOT_EXIST:
-            return f"remove label {term.key} from {what}"
+def _label_fix(need: Requirement, label: Labels, what: str) -> str:
+    if not label:
+        return f"remove label {need.key} from {what}"
+    if need.operator is Operator.EXISTS:
+        return f"label {what} with {need.key}"
+    return f"label {what} {need.key}={label[need.key]}"
 
 
 def _no_pod_by_block(profile: Profile, block: IPBlock, other: Station) -> Term:

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
+import pytest
+
 from ringfence.analysis.matrix import By, matrix
 from ringfence.engine.compiled import Profile
 from ringfence.engine.compiler import compile_cluster
 from ringfence.engine.explain import explain
 from ringfence.model.cluster import Cluster
+from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.verdict import EndEvidence, Evidence, Miss, Outcome
 from ringfence.model.workload import METADATA_NAME, Namespace
 from worlds import block, cluster, egress, flow, ingress, peer, pod, rule, tcp
@@ -106,6 +109,62 @@ def test_an_except_that_holds_the_address_is_named() -> None:
     )
     (term,) = missed(told(world).ingress).terms
     assert term.endswith("lies in except 10.0.0.0/24 of ipBlock 10.0.0.0/8")
+
+
+NEW_RULE = "add an ingress rule from pods app=web of namespace default, port 80/TCP"
+
+
+@pytest.mark.parametrize(
+    ("query", "fix"),
+    [
+        ("app notin (web),app", NEW_RULE),
+        ("app=web,tier in (1,2),tier!=1", "label pod default/web tier=2"),
+        ("app=web,tier in (1,2),tier notin (1,2)", NEW_RULE),
+        ("app,app=a,app=b", NEW_RULE),
+        ("app!=web", "remove label app from pod default/web"),
+        (f"{METADATA_NAME}=x", f"label pod default/web {METADATA_NAME}=x"),
+    ],
+)
+def test_a_label_is_a_fix_only_where_the_whole_peer_then_matches(
+    query: str, fix: str
+) -> None:
+    world = cluster(
+        pod("web", "app=web"), pod("db"), ingress("in", "app!=web", rule([peer(query)]))
+    )
+    assert missed(told(world).ingress).fix == fix
+
+
+@pytest.mark.parametrize(
+    ("policies", "fix"),
+    [
+        ([egress("out", "tier=1")], NEW_RULE),
+        ([egress("out", "", rule()), egress("tier", "!tier", rule())], NEW_RULE),
+        ([egress("out", "", rule()), egress("tier", "tier=1")], "label"),
+        ([ingress("tier", "tier=1")], "label"),
+        ([egress("other/out", "tier=1")], "label"),
+    ],
+)
+def test_a_label_that_policies_of_the_other_end_select_is_no_fix(
+    policies: list[NetworkPolicy], fix: str
+) -> None:
+    peers = [peer("app=web,tier=1")]
+    world = cluster(
+        pod("web", "app=web"), pod("db"), ingress("in", "!app", rule(peers)), *policies
+    )
+    wanted = "label pod default/web tier=1" if fix == "label" else fix
+    assert missed(told(world).ingress).fix == wanted
+
+
+def test_a_label_of_the_namespace_of_both_ends_is_no_fix_where_both_may_ask() -> None:
+    things = (
+        pod("web", "app=web"),
+        pod("db"),
+        ingress("in", "!app", rule([peer(None, "env=prod")])),
+    )
+    fix = "label namespace default env=prod"
+    assert missed(told(cluster(*things)).ingress).fix == fix
+    out = egress("out", "app=web", rule([peer(None, "!env")]))
+    assert missed(told(cluster(*things, out)).ingress).fix == NEW_RULE
 
 
 def test_every_except_that_holds_the_address_is_to_be_changed() -> None:
