@@ -18,7 +18,7 @@ from ringfence.engine.compiler import isolating
 from ringfence.engine.match import block_covers, named_port, ports_match, target_matches
 from ringfence.engine.select import requirement_holds, selects
 from ringfence.engine.stations import Service, Station
-from ringfence.model.flow import Direction
+from ringfence.model.flow import Direction, Protocol
 from ringfence.model.labels import Operator, Requirement
 from ringfence.model.meta import Labels, Position
 from ringfence.model.netpol import IPBlock, PolicyPort
@@ -349,16 +349,33 @@ def _port_side(
         text = f"{protocol.value} has no ports, the rule allows only {listed}"
         fix = f"leave out {base}.ports"
     else:
-        text = f"port {number}/{protocol.value} wanted, the rule has {listed}"
-        fix = f"add port {number}/{protocol.value} to {base}.ports"
+        wanted = _service_words(service)
+        start = "" if number else " from 0"
+        text = f"{wanted}{start} wanted, the rule has {listed}"
+        fix = f"add {wanted} to {base}.ports"
     term = Term(PORT_COST, text, fix)
     return _Side((term,), f"{base}.ports", rule.ports[0].position)
+
+
+def _service_words(service: Service) -> str:
+    """Name what a rule has to list for a port; empty for protocols without ports.
+
+    Port 0, which every port begins with, has no number in a policy.
+    """
+    protocol, number = service
+    if number is None:
+        return ""
+    return f"port {number}/{protocol.value}" if number else _every_port(protocol)
+
+
+def _every_port(protocol: Protocol) -> str:
+    return f"every {protocol.value} port"
 
 
 def _port_words(entry: PolicyPort, destination: Station) -> str:
     protocol = entry.protocol.value
     if entry.port is None:
-        return f"every {protocol} port"
+        return _every_port(entry.protocol)
     if entry.end_port is not None:
         return f"{entry.port}-{entry.end_port}/{protocol}"
     if isinstance(entry.port, int):
@@ -381,10 +398,9 @@ def _no_rule(policy_set: PolicySet, other: Station, service: Service) -> Miss:
 
 def _new_rule(direction: Direction, other: Station, service: Service) -> str:
     """Return the rule that would allow the flow, where no single term would."""
-    protocol, number = service
-    port = f", port {number}/{protocol.value}" if number is not None else ""
     word, peer = RULE_FIELD[direction], PEER_FIELD[direction]
-    return f"add an {word} rule {peer} {_peer_words(other)}{port}"
+    parts = (f"add an {word} rule {peer} {_peer_words(other)}", _service_words(service))
+    return ", ".join(filter(None, parts))
 
 
 def _peer_words(other: Station) -> str:

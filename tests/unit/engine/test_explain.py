@@ -207,6 +207,22 @@ def test_every_port_is_denied_at_the_first_port_no_rule_has() -> None:
     assert evidence.verdict.port == 80
 
 
+def test_every_port_is_mended_by_an_entry_without_a_number() -> None:
+    world = cluster(
+        pod("web", "app=web"),
+        pod("db"),
+        ingress("in", "!app", rule([], [tcp(80)])),
+        egress("out", "app=web"),
+    )
+    evidence = told(world, None)
+    miss = missed(evidence.ingress)
+    assert miss.terms == ("every TCP port from 0 wanted, the rule has 80/TCP",)
+    assert miss.fix == "add every TCP port to ingress[0].ports"
+    assert missed(evidence.egress).fix == (
+        "add an egress rule to pods <any> of namespace default, every TCP port"
+    )
+
+
 def test_with_the_cilium_profile_a_block_never_matches_a_pod() -> None:
     world = cluster(
         pod("web", "", "10.0.0.1"),
