@@ -115,13 +115,15 @@ def _to_itself(flow: Flow) -> bool:
 def end_of_address(cluster: Cluster, address: IPAddress) -> End:
     """Return whose address this is: a live pod's, a node's, or nobody's here.
 
-    Raises UnknownEndpointError where two live pods claim it.
+    A hostNetwork pod stands for a node that tells no address itself. Raises
+    UnknownEndpointError where two live pods claim it.
     """
-    owners = [
+    live = [
         pod
         for pod in cluster.pods.values()
-        if address in pod.addresses and not pod.finished and not pod.host_network
+        if address in pod.addresses and not pod.finished
     ]
+    owners = [pod for pod in live if not pod.host_network]
     if len(owners) > 1:
         names = " and ".join(str(pod.key) for pod in owners[:2])
         raise UnknownEndpointError(f"address {address} belongs to both {names}")
@@ -130,6 +132,8 @@ def end_of_address(cluster: Cluster, address: IPAddress) -> End:
     for node in cluster.nodes.values():
         if address in node.addresses:
             return NodeEnd(node.name, address)
+    if live:
+        return PodEnd(min(pod.key for pod in live), address)
     return AddressEnd(address)
 
 

@@ -122,6 +122,15 @@ def test_an_address_of_a_node_means_the_node() -> None:
     assert flow.destination == NodeEnd("n1", address[0])
 
 
+def test_an_address_of_a_host_network_pod_alone_means_that_pod() -> None:
+    agents = [
+        pod(name, "", "10.0.0.5", node="n1", host_network=True) for name in ("b", "a")
+    ]
+    world = cluster(pod("web"), *agents, Node("n1", {}))
+    (flow,) = asked(world, "web", "10.0.0.5").flows
+    assert flow.destination == PodEnd(agents[1].key, agents[1].addresses[0])
+
+
 def test_pairs_of_a_pod_with_itself_are_left_out_of_a_group() -> None:
     world = cluster(pod("a", "app=x"), pod("b", "app=x"))
     assert len(asked(world, "app=x", "app=x").flows) == 2
