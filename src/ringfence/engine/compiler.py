@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TypeAlias
 
 from ringfence.engine.compiled import (
@@ -16,17 +16,17 @@ from ringfence.engine.compiled import (
     PolicySet,
     Target,
 )
-from ringfence.engine.select import selects, selects_namespace
+from ringfence.engine.select import Filed, selects, selects_namespace
 from ringfence.errors import RingfenceBug
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
-from ringfence.model.labels import EVERYTHING
+from ringfence.model.labels import EVERYTHING, LabelSelector
 from ringfence.model.meta import Labels, ObjectKey, Tri
 from ringfence.model.netpol import NetworkPolicy, Peer, Rule
-from ringfence.model.workload import Namespace, Node, Pod, Service
+from ringfence.model.workload import METADATA_NAME, Namespace, Node, Pod, Service
 
 Group: TypeAlias = tuple[Labels, list[ObjectKey]]
-Groups: TypeAlias = Mapping[str, list[Group]]
+Groups: TypeAlias = Mapping[str, Filed[Group]]
 """Per namespace, the pods that no selector can tell apart."""
 
 Rules: TypeAlias = Mapping[tuple[ObjectKey, Direction], tuple[CompiledRule, ...]]
@@ -76,7 +76,10 @@ def _group_pods(pods: Iterable[Pod]) -> Groups:
             if group is None:
                 group = by_labels[identity] = (labels, [])
             group[1].append(key)
-    return {namespace: list(by.values()) for namespace, by in groups.items()}
+    return {
+        namespace: Filed((group[0], group) for group in by.values())
+        for namespace, by in groups.items()
+    }
 
 
 def label_identity(labels: Labels) -> frozenset[tuple[str, str]]:
@@ -138,8 +141,9 @@ def _subjects(
     sets: dict[tuple[Direction, tuple[ObjectKey, ...]], PolicySet] = {}
     subjects: dict[tuple[Direction, ObjectKey], PolicySet] = {}
     for namespace, candidates in by_namespace.items():
-        for labels, pods in groups.get(namespace, ()):
-            selecting = [p for p in candidates if selects(p.pod_selector, labels)]
+        if namespace not in groups:
+            continue
+        for pods, selecting in _selected(candidates, groups[namespace]):
             for direction in Direction:
                 keys = isolating(selecting, direction)
                 if not keys:
@@ -150,6 +154,18 @@ def _subjects(
                     sets[direction, keys] = found
                 subjects.update(dict.fromkeys(zip(repeat(direction), pods), found))
     return subjects
+
+
+def _selected(
+    policies: Iterable[NetworkPolicy], groups: Filed[Group]
+) -> Iterable[tuple[list[ObjectKey], list[NetworkPolicy]]]:
+    """Return the pods that some policies select, and which do, in their order."""
+    found: dict[int, tuple[list[ObjectKey], list[NetworkPolicy]]] = {}
+    for policy in policies:
+        for labels, pods in groups.find(policy.pod_selector):
+            if selects(policy.pod_selector, labels):
+                found.setdefault(id(pods), (pods, []))[1].append(policy)
+    return found.values()
 
 
 def isolating(
@@ -201,7 +217,29 @@ def _members(
     rules: Iterable[tuple[CompiledRule, ...]],
 ) -> Mapping[PeerSelector, Members]:
     wanted = {selector for of_policy in rules for selector in peer_selectors(of_policy)}
-    return {selector: _resolve(selector, namespaces, groups) for selector in wanted}
+    spaces = _Spaces([namespaces[name] for name in groups])
+    return {selector: _resolve(selector, spaces, groups) for selector in wanted}
+
+
+class _Spaces:
+    """The namespaces that have pods, by what is known of their labels."""
+
+    def __init__(self, namespaces: Iterable[Namespace]) -> None:
+        self._by_name = {namespace.name: namespace for namespace in namespaces}
+        self._declared, self._named = (
+            Filed((of.labels, of) for of in namespaces if of.declared is declared)
+            for declared in (True, False)
+        )
+
+    def find(self, selector: PeerSelector) -> Iterable[Namespace]:
+        """Return the namespaces whose pods a peer may mean."""
+        if selector.namespace_selector is None:
+            own = self._by_name.get(selector.namespace or "")
+            return () if own is None else (own,)
+        needs = selector.namespace_selector.requirements
+        by_name = LabelSelector(tuple(n for n in needs if n.key == METADATA_NAME))
+        declared = self._declared.find(selector.namespace_selector)
+        return chain(declared, self._named.find(by_name))
 
 
 def peer_selectors(rules: Iterable[CompiledRule]) -> Iterator[PeerSelector]:
@@ -212,18 +250,15 @@ def peer_selectors(rules: Iterable[CompiledRule]) -> Iterator[PeerSelector]:
                 yield peer.target
 
 
-def _resolve(
-    selector: PeerSelector, namespaces: Mapping[str, Namespace], groups: Groups
-) -> Members:
+def _resolve(selector: PeerSelector, spaces: _Spaces, groups: Groups) -> Members:
     certain: list[ObjectKey] = []
     possible: list[ObjectKey] = []
-    own = selector.namespace
-    for name in groups if own is None else groups.keys() & {own}:
-        inside = in_namespace(selector, namespaces[name])
+    for namespace in spaces.find(selector):
+        inside = in_namespace(selector, namespace)
         if inside is False:
             continue
         found = certain if inside else possible
-        for labels, pods in groups[name]:
+        for labels, pods in groups[namespace.name].find(selector.pod_selector):
             if selects(selector.pod_selector, labels):
                 found.extend(pods)
     return Members(frozenset(certain), frozenset(possible))

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Generic, TypeAlias, TypeVar
+
 from ringfence.model.labels import LabelSelector, Operator, Requirement
 from ringfence.model.meta import Labels, Tri
 from ringfence.model.workload import Namespace
+
+T = TypeVar("T")
+
+Anchor: TypeAlias = tuple[str, str] | None
+"""A label without which a selector selects nothing, None where it needs none."""
 
 
 def requirement_holds(term: Requirement, labels: Labels) -> bool:
@@ -47,3 +55,45 @@ def selects_namespace(selector: LabelSelector, namespace: Namespace) -> Tri:
         elif not requirement_holds(term, namespace.labels):
             return False
     return answer
+
+
+def anchors(selector: LabelSelector) -> Iterable[Anchor]:
+    """Return labels of one key, one of which a selected thing must have.
+
+    Only None where there is no such key.
+    """
+    for term in selector.requirements:
+        if term.operator is Operator.IN:
+            return [(term.key, value) for value in term.values]
+    return (None,)
+
+
+class Filed(Generic[T]):
+    """Things by their labels, for the label keys that selectors have asked for.
+
+    So that each of many selectors is held against few of many things.
+    """
+
+    def __init__(self, things: Iterable[tuple[Labels, T]]) -> None:
+        self._things = tuple(things)
+        self._by_key: dict[str, dict[str, list[T]]] = {}
+
+    def find(self, selector: LabelSelector) -> Iterable[T]:
+        """Return the things that a selector may select, each once."""
+        found: list[T] = []
+        for anchor in anchors(selector):
+            if anchor is None:
+                return [thing for _, thing in self._things]
+            key, value = anchor
+            if key not in self._by_key:
+                self._by_key[key] = self._file(key)
+            found += self._by_key[key].get(value, ())
+        return found
+
+    def _file(self, key: str) -> dict[str, list[T]]:
+        filed: dict[str, list[T]] = {}
+        for labels, thing in self._things:
+            value = labels.get(key)
+            if value is not None:
+                filed.setdefault(value, []).append(thing)
+        return filed

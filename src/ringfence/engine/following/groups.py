@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from ringfence.engine.compiled import PeerSelector, PolicySet
+from ringfence.engine.select import Anchor, anchors
 from ringfence.model.flow import Direction
-from ringfence.model.labels import LabelSelector, Operator
 from ringfence.model.meta import Labels, ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.workload import Namespace
 
 LabelIdentity: TypeAlias = frozenset[tuple[str, str]]
-Anchor: TypeAlias = tuple[str, str] | None
-"""A label without which a selector selects nothing, None where it needs none."""
 
 
 class SetIdentity(NamedTuple):
@@ -134,14 +132,3 @@ class Reach:
         # A selector's anchors share one key, which the labels have only once.
         for label in labels.items():
             yield from self.watches.get(label, ())
-
-
-def anchors(selector: LabelSelector) -> Iterable[Anchor]:
-    """Return labels of one key, one of which a selected pod must have.
-
-    Only None where there is no such key.
-    """
-    for term in selector.requirements:
-        if term.operator is Operator.IN:
-            return [(term.key, value) for value in term.values]
-    return (None,)

@@ -8,10 +8,10 @@ from itertools import count
 
 from ringfence.engine.compiled import Members, PeerSelector
 from ringfence.engine.compiler import in_namespace
-from ringfence.engine.following.groups import Group, Place, Reach, Watch, anchors
+from ringfence.engine.following.groups import Group, Place, Reach, Watch
 from ringfence.engine.following.journal import Journal
 from ringfence.engine.following.views import PodsOf
-from ringfence.engine.select import selects
+from ringfence.engine.select import anchors, selects
 from ringfence.model.labels import EVERYTHING, LabelSelector
 from ringfence.model.meta import ObjectKey
 
