@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -264,12 +264,24 @@ def _targets(
     cluster: Cluster, group: _Group, port: PortRef
 ) -> tuple[list[Target], tuple[str, ...]]:
     if group.service is not None:
-        return service_targets(cluster, group.service, port)
+        return service_targets(cluster, _dialled(group.service, port), port)
     protocol = port.protocol or Protocol.TCP
     if isinstance(port.port, str):
         return _named_targets(cluster, group.ends, port.port, protocol)
     reached = [Target(end, protocol, port.port) for end in group.ends]
     return reached, () if reached else ("the destination stands for no pod",)
+
+
+def _dialled(service: Service, port: PortRef) -> Service:
+    """Return the Service with what a client gets of it that dials this port.
+
+    A headless one is a name of its pods: nothing translates the port. Only who
+    asks for a port by its name is told where that leads.
+    """
+    if not service.headless or not isinstance(port.port, int):
+        return service
+    dialled = ServicePort(port.port, port.port, port.protocol or Protocol.TCP)
+    return replace(service, ports=(dialled,))
 
 
 def _named_targets(

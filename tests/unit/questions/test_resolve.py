@@ -58,6 +58,17 @@ def test_a_service_means_its_pods_and_their_target_ports() -> None:
     ] == [("default/a", 8080), ("default/b", 9090)]
 
 
+@pytest.mark.parametrize(
+    ("port", "reached"), [("80", 80), ("8080", 8080), ("http", 8080), ("*", 8080)]
+)
+def test_a_headless_service_translates_no_number(port: str, reached: int) -> None:
+    listed = ServicePort(80, "http", name="http")
+    headless = replace(service("api", "app=api", listed), headless=True)
+    world = cluster(pod("web"), pod("a", "app=api", ports=[HTTP]), headless)
+    question = asked(world, "web", "svc/api", port)
+    assert [flow.port for flow in question.flows] == [reached]
+
+
 def test_a_service_without_selector_leaves_the_question_open() -> None:
     world = cluster(pod("web"), service("api", None, ServicePort(80, 80)))
     question = asked(world, "web", "svc/api")
