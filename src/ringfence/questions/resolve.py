@@ -91,7 +91,7 @@ def resolve(
         for end in sources.ends
         for target in reached
     )
-    others = tuple(flow for flow in flows if not _to_itself(flow))
+    others = tuple(flow for flow in flows if not to_itself(flow))
     if not sources.ends:
         unresolved = (f"{source} stands for no pod", *unresolved)
     via = tuple(dict.fromkeys(target.via for target in reached if target.via))
@@ -105,7 +105,8 @@ def members(cluster: Cluster, reference: Reference) -> tuple[End, ...]:
     return _service_ends(cluster, group.service) if group.service else group.ends
 
 
-def _to_itself(flow: Flow) -> bool:
+def to_itself(flow: Flow) -> bool:
+    """Whether both ends are one pod, by whichever of its addresses."""
     one, other = flow.source, flow.destination
     return (
         isinstance(one, PodEnd) and isinstance(other, PodEnd) and one.key == other.key
