@@ -35,6 +35,9 @@ from ringfence.questions.reference import (
     Reference,
 )
 
+EXTERNAL_NAME = "ExternalName"
+"""The type of a Service that is another name in DNS, whatever it selects."""
+
 
 class UnknownEndpointError(ValueError):
     """A reference names nothing in this cluster; the message says what is near."""
@@ -251,7 +254,7 @@ def workload_pods(cluster: Cluster, kind: str, key: ObjectKey) -> list[ObjectKey
 
 def _service_ends(cluster: Cluster, service: Service) -> tuple[End, ...]:
     selector = service.selector
-    if selector is None:
+    if selector is None or service.type == EXTERNAL_NAME:
         return ()
     return _pods(
         pod
@@ -335,6 +338,9 @@ def service_targets(
 
     Raises UnknownEndpointError where the Service has no such port.
     """
+    if service.type == EXTERNAL_NAME:
+        what = f"Service {service.key} is an {EXTERNAL_NAME}"
+        return [], (f"{what}: no manifest tells whose name that is",)
     if service.selector is None:
         what = f"Service {service.key} has no selector"
         return [], (f"{what}: its endpoints are not in the manifests",)

@@ -76,6 +76,15 @@ def test_a_service_without_selector_leaves_the_question_open() -> None:
     assert "no selector" in question.unresolved[0]
 
 
+def test_an_external_name_means_no_pod_though_it_selects_some() -> None:
+    listed = service("api", "app=api", ServicePort(80, 80))
+    alias = replace(listed, type="ExternalName")
+    world = cluster(pod("web"), pod("a", "app=api"), alias)
+    question = asked(world, "web", "svc/api")
+    assert not question.flows
+    assert "is an ExternalName" in question.unresolved[0]
+
+
 def test_a_port_that_a_service_lacks_is_an_error_that_lists_its_ports() -> None:
     world = cluster(
         pod("web", "app=web"), service("api", "app=web", ServicePort(80, 80))
