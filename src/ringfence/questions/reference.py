@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeAlias
 
 from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
@@ -132,7 +132,7 @@ def parse_reference(text: str, namespace: str) -> Reference:
 def _literal(text: str) -> AddressRef | BlockRef | None:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
-        return AddressRef(ip_address(bare))
+        return AddressRef(_on_the_wire(ip_address(bare)))
     except ValueError:
         pass
     head = bare.partition("/")[0]
@@ -142,6 +142,12 @@ def _literal(text: str) -> AddressRef | BlockRef | None:
         return BlockRef(ip_network(bare))
     except ValueError as error:
         raise ReferenceSyntaxError(f"{text!r} is no address or CIDR: {error}") from None
+
+
+def _on_the_wire(address: IPAddress) -> IPAddress:
+    """Return the IPv4 address that an IPv4-mapped one is another way to write."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def _looks_like_address(head: str) -> bool:

@@ -36,6 +36,7 @@ from ringfence.questions.reference import (
         ("10.1.2.3", AddressRef(ip_address("10.1.2.3"))),
         ("fd00::1", AddressRef(ip_address("fd00::1"))),
         ("[fd00::1]", AddressRef(ip_address("fd00::1"))),
+        ("::ffff:10.1.2.3", AddressRef(ip_address("10.1.2.3"))),
         ("10.0.0.0/8", BlockRef(ip_network("10.0.0.0/8"))),
         ("fd00::/8", BlockRef(ip_network("fd00::/8"))),
         ("app=web", PodsRef("here", parse_label_query("app=web"))),
