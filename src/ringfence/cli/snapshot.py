@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ringfence.cli.options import Exit, Inputs, cluster_options, load_cluster
@@ -26,11 +24,14 @@ def snapshot(target: str, *, inputs: Inputs) -> int:
     Policies keep their places in the files they came from. The same cluster
     gives the same bytes. `--snapshot FILE` reads it wherever -f reads manifests.
     """
-    from ringfence.adapters.inputs.snapshot import snapshot_bytes  # noqa: PLC0415 - quick help
+    from ringfence.adapters.inputs.snapshot import (  # noqa: PLC0415 - quick help
+        snapshot_bytes,
+        write_snapshot,
+    )
 
     data = snapshot_bytes(load_cluster(inputs, entries=True).cluster)
     if target == "-":
         click.echo(data, nl=False)
     else:
-        Path(target).write_bytes(data)
+        write_snapshot(target, data)
     return Exit.OK

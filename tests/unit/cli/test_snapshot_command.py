@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from ringfence.cli.main import run
 from ringfence.cli.options import Exit
 
+COMMAND = [sys.executable, "-m", "ringfence", "snapshot", "-f", "web.yaml", "-o"]
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s, labels: {v: '%s'}}}\n"
 
 
@@ -33,6 +37,34 @@ def test_a_snapshot_is_read_where_manifests_are(
     assert names(capsys, "--snapshot", "s.gz") == ["default/web"]
     assert run("ringfence", ["snapshot", "--snapshot", "s.gz", "-o", "t.gz"]) == Exit.OK
     assert (here / "t.gz").read_bytes() == (here / "s.gz").read_bytes()
+
+
+def test_what_a_file_held_stays_until_a_snapshot_is_whole(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = here / "s.gz"
+    target.write_bytes(b"before")
+    target.chmod(0o640)
+    there = {path.name for path in here.iterdir()}
+    full = ["bash", "-c", 'ulimit -f 0; exec "$@"', "-"]
+    ended = subprocess.run([*full, *COMMAND, "s.gz"], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (Exit.USAGE, b"")
+    assert b"file too large" in ended.stderr.lower()
+    assert target.read_bytes() == b"before"
+    subprocess.run([*COMMAND, "s.gz"], check=True)
+    assert names(capsys, "--snapshot", "s.gz") == ["default/web"]
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert {path.name for path in here.iterdir()} == there
+
+
+@pytest.mark.usefixtures("here")
+def test_a_snapshot_goes_into_what_cannot_be_replaced() -> None:
+    os.mkfifo("pipe")
+    with subprocess.Popen([*COMMAND, "pipe"]) as running:
+        data = Path("pipe").read_bytes()
+    assert running.returncode == Exit.OK
+    assert data.startswith(b"\x1f\x8b")
+    assert Path("pipe").is_fifo()
 
 
 @pytest.mark.usefixtures("here")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
 from ringfence.adapters.inputs.files import MAGIC, MOST_BYTES, read_bytes
@@ -32,6 +35,34 @@ def snapshot_bytes(cluster: Cluster) -> bytes:
     }
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     return gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0)
+
+
+def write_snapshot(path: str, data: bytes) -> None:
+    """Write a snapshot; what a file held before stays until all is written.
+
+    Not where nothing can be put into its place: of a pipe, or in a directory that
+    may not be written to. Raises OSError.
+    """
+    target = Path(path).resolve()
+    replaceable = target.is_file() and os.access(target.parent, os.W_OK)
+    if target.exists() and not replaceable:
+        target.write_bytes(data)
+        return
+    with ExitStack() as undo:
+        with NamedTemporaryFile(dir=target.parent, delete=False) as beside:
+            undo.callback(Path(beside.name).unlink)
+            beside.write(data)
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        Path(beside.name).chmod(mode & 0o777)
+        Path(beside.name).replace(target)
+        undo.pop_all()
+
+
+def _umask() -> int:
+    """Return the mask of new files' modes, which is read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _entry(encoded: Encoded) -> dict[str, Any]:
