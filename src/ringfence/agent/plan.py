@@ -34,6 +34,8 @@ def touched(
     labels - touches nothing. ``local`` are the node's pods after the changes.
     """
     gone = {address for change in changes.pods for address in _given_up(change)}
+    # Who has it now, maybe since this very batch, does not wait.
+    gone -= {claim.address for claim in changes.claims if claim.new}
     soon = {address for pod in _narrowed(changes, compiled, local) for address in pod}
     for peer in changes.peers:
         soon |= peer.addresses_lost

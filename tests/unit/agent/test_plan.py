@@ -104,6 +104,20 @@ def test_the_connections_of_a_pod_that_went_may_wait() -> None:
     assert found == Touched(later=frozenset({WEB.addresses[0].packed}))
 
 
+def test_an_address_that_another_pod_takes_in_the_same_batch_does_not_wait() -> None:
+    state = State(cluster(WEB, DB, OPEN_TO_WEB))
+    gone = Event(Event.put(WEB).kind, WEB.key)
+    found = seen(state, changed(state, gone, pod("new", "app=new", "10.0.0.1")))
+    assert found == Touched(frozenset({WEB.addresses[0].packed}))
+
+
+def test_an_address_that_one_of_two_pods_gives_up_does_not_wait() -> None:
+    twin = pod("twin", "app=web", "10.0.0.1", node="n2")
+    state = State(cluster(WEB, DB, OPEN_TO_WEB, twin))
+    found = seen(state, changed(state, Event(Event.put(WEB).kind, WEB.key)))
+    assert found == Touched(frozenset({WEB.addresses[0].packed}))
+
+
 def test_a_peer_that_loses_its_label_is_looked_at_at_once() -> None:
     state = State(cluster(WEB, DB, OPEN_TO_WEB))
     relabelled = pod("web", "app=other", "10.0.0.1", node="n1")
