@@ -71,8 +71,9 @@ class Intake:
         """Take all objects of a kind; what the cluster has besides is gone."""
         of = KINDS[kind]
         listed = {stored.key: stored for stored in objects}
-        pending = {key for known, key in self._pending if known is of}
-        for key in (pending | _keys(of, cluster)) - listed.keys():
+        # What cannot be read may be no part of the cluster, but is told.
+        noted = {key for known, key in (*self._pending, *self.problems) if known is of}
+        for key in (noted | _keys(of, cluster)) - listed.keys():
             self.change(kind, key, None)
         for key, stored in listed.items():
             self.change(kind, key, stored)

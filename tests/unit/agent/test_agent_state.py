@@ -56,6 +56,18 @@ def test_what_came_before_a_list_and_is_not_in_it_is_gone() -> None:
     assert Event(Kind.POD, DB) in taken.events()
 
 
+def test_what_could_not_be_read_and_is_listed_no_more_is_forgotten() -> None:
+    taken = intake()
+    problems = (Problem("Namespace shop", "wrong"),)
+    odd = Stored("Namespace", "shop", None, problems=problems, mode="audit")
+    taken.relist("Namespace", [odd], Cluster())
+    known = cluster_of(taken.events())
+    assert taken.enforcement.audits("shop")
+    taken.relist("Namespace", [], known)
+    assert not taken.problems
+    assert not taken.enforcement.audits("shop")
+
+
 def test_a_list_does_not_remove_objects_of_another_kind() -> None:
     taken = intake()
     taken.change("Namespace", "shop", namespace("shop"))
