@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from agent.agents import START_S, Agent, await_truth
 from agent.cluster import node_object
 from agent.nodes import node
-from agent.stage import CLIENT, PLACES, SERVER, Stage, staged
+from agent.stage import CLIENT, PLACES, SERVED, SERVER, Stage, first, staged
 from controlplane.servers import ControlPlane
 from ringfence.adapters.kernel.nflog import Nflog
 from ringfence.adapters.kubernetes.resources import FOLLOWED
@@ -27,6 +29,11 @@ pytestmark = [pytest.mark.kernel, pytest.mark.controlplane]
 
 NAME = "n1"
 RULES = "/apis/rbac.authorization.k8s.io/v1"
+TRACKING = (
+    "add table t; add chain t c { type filter hook forward priority 0; }; "
+    "add rule t c ct state new accept"
+)
+"""As any kube-proxy has its node keep track of connections."""
 FOREIGN = "add table inet ringfence; add chain inet ringfence theirs"
 
 
@@ -308,6 +315,23 @@ def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) 
         assert fresh.metric(f'ringfence_ruleset_objects{{kind="{kind}"}}') > 0
     on_node(stage, "nft", "delete table inet ringfence")
     stage.until(lambda: stage.shut(CLIENT, SERVER), "the table is back")
+    stage.allow(SERVER)
+
+
+def test_what_began_while_the_table_was_gone_is_cut(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    stage.deny(SERVER)
+    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
+    fresh.start()
+    fresh.await_ready()
+    os.kill(fresh.pid, signal.SIGSTOP)
+    on_node(stage, "nft", f"flush ruleset; {TRACKING}")
+    server = stage.traffic(SERVER, "serve", str(SERVED))
+    held = stage.traffic(CLIENT, "held", first(SERVER), str(SERVED))
+    os.kill(fresh.pid, signal.SIGCONT)
+    assert held.wait()["ended"]["error"] == "ConnectionResetError"
+    server.end()
     stage.allow(SERVER)
 
 

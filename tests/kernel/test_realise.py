@@ -303,6 +303,29 @@ def powerless() -> Iterator[None]:
 
 
 @isolated
+def test_it_tells_once_that_the_kernel_held_something_else() -> None:
+    wanted = Wanted()
+    with Nftables() as kernel:
+        realiser = made(kernel, wanted)
+        assert realiser.take_over()
+        assert realiser.was_mended()
+        assert not realiser.was_mended()
+        assert realiser.realise(wanted.become(table_of(OTHER)))
+        assert not realiser.was_mended()
+        nft("flush ruleset")
+        assert realiser.drift(kernel.table(TABLE_NAME))
+        assert realiser.was_mended()
+        nft("flush ruleset")
+        assert realiser.realise(wanted.become(table_of(RICH)))
+        assert realiser.was_mended()
+        with powerless():
+            assert not realiser.realise(wanted.become(table_of(OTHER)))
+            assert not realiser.was_mended()
+        assert realiser.retry()
+        assert realiser.was_mended()
+
+
+@isolated
 def test_a_full_socket_does_not_lose_which_operation_was_refused() -> None:
     refused = Transaction(TABLE_NAME, (FlushChain("nowhere"),) * 5_000)
     with Nftables() as kernel:

@@ -256,6 +256,8 @@ class Loop:
 
     def _settle(self, node: Node, touched: Touched) -> None:
         """Tell how the kernel stands, and have connections looked at."""
+        if node.realiser.was_mended():
+            touched = touched._replace(soon=touched.soon | node.judge().subjects())
         if self._cutter is not None:
             self._cutter.want(touched)
         if node.realiser.retry_in_s is None:

@@ -56,6 +56,7 @@ class Realiser:
         self._metrics = metrics
         self._refused: dict[str, str] = {}
         self._settled = False
+        self._mended = False
         self.complaint = ""
         self._wait_s = _FIRST_WAIT_S
         self._retry_at = 0.0
@@ -124,6 +125,14 @@ class Realiser:
             self._metrics.drift.labels("repaired").inc(found * self._settled)
         return found
 
+    def was_mended(self) -> bool:
+        """Whether the kernel held something else, for whatever time, since last asked.
+
+        Then connections may have begun that nobody may begin.
+        """
+        mended, self._mended = self._mended, False
+        return mended
+
     def attainable(self) -> Table:
         """Return the desired table without what the kernel refuses, as listed."""
         return normal(without(self._wanted.table(), frozenset(self._refused)))
@@ -137,8 +146,9 @@ class Realiser:
             realised = self._kernel.table(wanted.name)
             while True:
                 kept = normal(without(wanted, frozenset(self._refused)))
+                mending = delta(realised, kept)
                 try:
-                    self._kernel.commit(delta(realised, kept))
+                    self._kernel.commit(mending)
                 except Refused as refusal:
                     if not self._give_up(refusal, wanted):
                         return False
@@ -148,6 +158,7 @@ class Realiser:
             self._unsettle("transport", str(error))
             return False
         self._settled, self.complaint = True, ""
+        self._mended |= bool(mending)
         self._count()
         if self._refused:
             self._back_off()
