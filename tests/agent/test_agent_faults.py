@@ -318,13 +318,15 @@ def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) 
     stage.allow(SERVER)
 
 
-def test_what_began_while_the_table_was_gone_is_cut(
+def test_a_table_that_is_gone_is_back_at_once_and_what_began_meanwhile_cut(
     stage: Stage, api_server: ControlPlane
 ) -> None:
     stage.deny(SERVER)
-    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
+    fresh = agent(stage, api_server.kubeconfig())
     fresh.start()
     fresh.await_ready()
+    audited = 'ringfence_ruleset_objects{kind="chains"}'
+    stage.until(lambda: fresh.metric(audited) > 0, "the next audit is far away")
     os.kill(fresh.pid, signal.SIGSTOP)
     on_node(stage, "nft", f"flush ruleset; {TRACKING}")
     server = stage.traffic(SERVER, "serve", str(SERVED))

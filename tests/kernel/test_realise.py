@@ -20,7 +20,7 @@ from ringfence.agent.enforcing.realise import Realiser
 from ringfence.agent.metrics import Metrics
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import KernelError
-from ringfence.ruleset.changes.delta import delta
+from ringfence.ruleset.changes.delta import delta, load
 from ringfence.ruleset.changes.transaction import (
     AddCounter,
     AddElements,
@@ -323,6 +323,29 @@ def test_it_tells_once_that_the_kernel_held_something_else() -> None:
             assert not realiser.was_mended()
         assert realiser.retry()
         assert realiser.was_mended()
+
+
+@isolated
+def test_a_table_that_somebody_removed_or_replaced_is_missed() -> None:
+    wanted = Wanted()
+    with Nftables() as kernel, Nftables() as other:
+        realiser = made(kernel, wanted)
+        assert not realiser.overthrown()
+        assert realiser.take_over()
+        assert not realiser.overthrown()
+        assert realiser.realise(wanted.become(table_of(OTHER)))
+        assert not realiser.overthrown()
+        nft("flush ruleset")
+        assert realiser.overthrown()
+        assert realiser.drift(None)
+        assert not realiser.overthrown()
+        assert realiser.was_mended()
+        other.commit(load(wanted.now))
+        assert realiser.overthrown()
+        assert not realiser.overthrown()
+        assert realiser.was_mended()
+        with powerless():
+            assert realiser.overthrown()
 
 
 @isolated

@@ -40,7 +40,9 @@ from ringfence.ruleset.ir import Table
 MOST_AT_ONCE = 5_000
 """Messages taken before the kernel is changed; a burst is one transaction."""
 
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 1.0
+"""How long the loop sleeps at most; then it looks whether the table is there."""
+
 _API, _KERNEL, _NODE = "api", "kernel", "node"
 
 
@@ -99,6 +101,7 @@ class Loop:
         self._node: Node | None = None
         self._refused: set[str] = set()
         self._auditing = Auditing(config.audit_interval_s, inbox.put)
+        self._look_at = 0.0
         health.want(_API, "waiting for the first lists")
         health.want(_KERNEL, "nothing programmed yet")
 
@@ -253,6 +256,7 @@ class Loop:
             self._cutter.want(NOTHING)
         if self._auditing.due_in_s == 0:
             self._auditing.list(node.realiser.generation)
+        self._look(node)
 
     def _settle(self, node: Node, touched: Touched) -> None:
         """Tell how the kernel stands, and have connections looked at."""
@@ -303,6 +307,21 @@ class Loop:
             return
         if realised.generation != generation:
             realised = read_kernel(generation)
+        self._compare(node, realised)
+
+    def _look(self, node: Node) -> None:
+        """Notice now, and not at the next audit, where all of the table is gone.
+
+        Whoever loads rules of their own often removes everybody's before.
+        """
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _HEARTBEAT_S
+        if node.realiser.overthrown():
+            self._compare(node, read_kernel(node.realiser.generation))
+
+    def _compare(self, node: Node, realised: Realised) -> None:
         if realised.complaint:
             node.realiser.lost(realised.complaint)
         else:

@@ -57,6 +57,7 @@ class Realiser:
         self._refused: dict[str, str] = {}
         self._settled = False
         self._mended = False
+        self._made: tuple[str, int | None] = "", None
         self.complaint = ""
         self._wait_s = _FIRST_WAIT_S
         self._retry_at = 0.0
@@ -125,6 +126,23 @@ class Realiser:
             self._metrics.drift.labels("repaired").inc(found * self._settled)
         return found
 
+    def overthrown(self) -> bool:
+        """Whether somebody removed the whole table, or put another in its place.
+
+        True once each time. Quick to ask; what is in the table is not looked at.
+        """
+        if not self._settled:
+            return False
+        name, number = self._made
+        try:
+            there = self._kernel.handle(name)
+        except KernelError:
+            return True
+        # Another one may say the same, but for a moment there was none.
+        self._made, changed = (name, there), there != number
+        self._mended |= changed
+        return changed
+
     def was_mended(self) -> bool:
         """Whether the kernel held something else, for whatever time, since last asked.
 
@@ -154,6 +172,7 @@ class Realiser:
                         return False
                     continue
                 break
+            self._made = wanted.name, self._kernel.handle(wanted.name)
         except KernelError as error:
             self._unsettle("transport", str(error))
             return False

@@ -61,6 +61,11 @@ def get_table(name: str) -> bytes:
     return message(linux.Message.GETTABLE, 0, 0, string(linux.TABLE, name))
 
 
+def table_handle(body: bytes) -> int:
+    """Return the number of a table, which no other table ever had."""
+    return number(attributes(body).get(linux.TABLE_HANDLE))
+
+
 def get_generation() -> bytes:
     """Ask how often the tables of the network namespace have changed."""
     return message(linux.Message.GETGEN, 0, 0, b"")
