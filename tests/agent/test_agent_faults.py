@@ -390,6 +390,30 @@ def test_a_second_agent_on_the_node(stage: Stage, api_server: ControlPlane) -> N
     assert first.ready()
 
 
+def test_one_that_waits_for_another_to_end_is_told_to_end_itself(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    with stage.nodes.inside(node(NAME)):
+        seat = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with seat:
+        seat.bind("\0ringfence-agent")
+        second = agent(stage, api_server.kubeconfig())
+        second.start()
+        await_truth(lambda: tries_the_seat(second.pid), "it waits")
+        code, took_s = second.terminate()
+    assert (code, second.said()) == (0, "")
+    assert took_s < 1
+
+
+def tries_the_seat(process: int) -> bool:
+    """Whether an agent has made its first socket, as which it bids for the node."""
+    try:
+        open_ = [file.readlink() for file in Path(f"/proc/{process}/fd").iterdir()]
+    except FileNotFoundError:
+        return False  # closed while we looked
+    return any(str(what).startswith("socket:") for what in open_)
+
+
 def test_an_address_that_is_taken(stage: Stage, api_server: ControlPlane) -> None:
     with ExitStack() as held, stage.nodes.inside(node(NAME)):
         taken = held.enter_context(socket.create_server(("127.0.0.1", 9477)))

@@ -28,7 +28,7 @@ INBOX = 20_000
 """Messages that may wait; whoever brings more waits with them."""
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
-_PATIENCE_S = 5.0
+_PATIENCE_S, _TURN_S = 5.0, 0.05
 _ENOUGH_S = 0.5
 _SEAT = "\0ringfence-agent"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -52,7 +52,8 @@ def serve(config: Config) -> None:
         return metrics.exposition()
 
     with ExitStack() as life:
-        life.enter_context(_only_agent())
+        if not life.enter_context(_only_agent()):
+            return
         # The loop says what is wanted before anybody can ask whether it is there.
         loop = Loop(config, inbox, health, metrics, server_addresses(access))
         life.enter_context(HealthServer(config.listen, health, exposition))
@@ -92,10 +93,11 @@ def resident_bytes() -> int:
 
 
 @contextmanager
-def _only_agent() -> Iterator[None]:
+def _only_agent() -> Iterator[bool]:
     """Be the only agent of this network namespace. Raises KernelError if it is not.
 
-    The name of an abstract socket is one namespace's, and gone with its owner.
+    Yields False where a signal came before the other one had ended. The name of an
+    abstract socket is one namespace's, and gone with its owner.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as seat:
         deadline = time.monotonic() + _PATIENCE_S
@@ -107,8 +109,10 @@ def _only_agent() -> Iterator[None]:
                 if time.monotonic() > deadline:
                     message = "another ringfence agent enforces on this node; end it"
                     raise KernelError(message) from None
-                time.sleep(0.05)
-        yield
+                if signal.sigtimedwait(_ENDING, _TURN_S) is not None:
+                    yield False
+                    return
+        yield True
 
 
 def _wait(lives: Callable[[], bool]) -> str:
