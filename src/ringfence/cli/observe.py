@@ -17,6 +17,7 @@ from ringfence.observe.filters import FilterError, Filters, filters, moment
 from ringfence.observe.hubble import Lost, read
 from ringfence.observe.lines import compact, listed, tabled, verdict_word
 from ringfence.observe.record import FlowRecord, Verdict
+from ringfence.report.plain import printable
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -171,7 +172,7 @@ def observe(output: str, *, print_node_name: bool, **given: object) -> int:
     shown = _shown(_source(given), _choice(given))
     if output == "table":
         for line in tabled(one.record for one in shown):
-            click.echo(line)
+            click.echo(printable(line))
         return Exit.OK
     for one in shown:
         for line in _told(one, output, node=print_node_name):
@@ -180,14 +181,15 @@ def observe(output: str, *, print_node_name: bool, **given: object) -> int:
 
 
 def _told(one: _Shown, output: str, *, node: bool) -> Iterator[str]:
+    # Some of a record's names are anybody's choice: an owner's in the API is any text.
     match output:
         case "compact":
             colour = _COLOURS.get(one.record.verdict)
             word = f" {verdict_word(one.record)}"
-            text = compact(one.record, node=node)
+            text = printable(compact(one.record, node=node))
             yield text.replace(word, click.style(word, fg=colour), 1)
         case "dict":
-            yield from listed(one.record)
+            yield from map(printable, listed(one.record))
         case _:
             yield one.line
 
@@ -271,8 +273,9 @@ def _read(line: bytes) -> _Shown | None:
         case FlowRecord() as record:
             return _Shown(line.decode(errors="replace"), record)
         case Lost(events, source):
-            click.echo(f"EVENTS LOST: {events} ({source})", err=True)
+            told = printable(f"{events} ({source})")
+            click.echo(f"EVENTS LOST: {told}", err=True)
         case None:
             start = line[:40].decode(errors="replace")
-            click.echo(f"warning: no flow record: {start}", err=True)
+            click.echo(f"warning: no flow record: {printable(start)}", err=True)
     return None

@@ -13,13 +13,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from flowrecords import DENIED
+from flowrecords import DENIED, WEB
 from ringfence.agent.records.flowsocket import FlowSocket
 from ringfence.cli.observe import SHOWN, observe
 from ringfence.errors import InputError
 from ringfence.observe.hubble import line, lost_line
 from ringfence.observe.instants import SECOND
-from ringfence.observe.record import FlowRecord, Verdict
+from ringfence.observe.record import FlowRecord, Verdict, Workload
 
 AUDITED = replace(DENIED, verdict=Verdict.AUDIT)
 PROGRAM = [sys.executable, "-m", "ringfence", "observe"]
@@ -116,6 +116,21 @@ def test_losses_and_other_lines_are_told_aside() -> None:
         "EVENTS LOST: 7 (PERF_EVENT_RING_BUFFER)",
         "warning: no flow record: nonsense",
     ]
+
+
+@pytest.mark.parametrize("output", ["compact", "dict", "table"])
+def test_no_name_forges_a_line_or_steers_a_terminal(output: str) -> None:
+    owner = Workload("Job", "a\n10.0.0.9: forged\x1b[2J\x9b31m\u202e")
+    odd = replace(WEB, namespace="s\nhop", workloads=(owner,))
+    honest = shown(lines([DENIED]), "-o", output)
+    told = shown(lines([replace(DENIED, destination=odd)]), "-o", output)
+    assert len(told) == len(honest)
+    assert all(text.isprintable() for text in told)
+
+
+def test_what_is_told_aside_steers_no_terminal_either() -> None:
+    result = run(lost_line(7, "\x9b2J", "n1", 0) + "\n\x9b2J\n")
+    assert all(text.isprintable() for text in result.stderr.splitlines())
 
 
 def test_a_socket_gives_the_last_ones_and_all_on_request(tmp_path: Path) -> None:
