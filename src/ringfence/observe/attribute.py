@@ -71,6 +71,13 @@ ICMP_WORDS = {
 REMEMBERED = 2_000
 """Explanations kept; the same flows are denied again and again."""
 
+LABELS_LENGTH = 4096
+"""Characters of a pod's labels that a record has at most. The API bounds their number
+by the size of an object alone, and a thousand records are remembered."""
+
+NAME_LENGTH = 253
+"""The longest name of an object; an owner's is any text to the API."""
+
 TEMPLATE_HASH = "pod-template-hash"
 _SCHEDULED = re.compile(r"(.+)-\d{8,}")
 """A CronJob's Jobs end in the time they were scheduled for."""
@@ -216,21 +223,31 @@ def _unknown(address: IPAddress, claimants: tuple[str, ...] = ()) -> Party:
 
 def _pod_party(address: IPAddress, pod: Pod) -> Party:
     namespace = f"{NAMESPACE_LABEL}{pod.key.namespace}"
-    labels = [f"{POD_LABEL}{key}={value}" for key, value in pod.labels.items()]
     return Party(
         str(address),
         pod.key.namespace,
         pod.key.name,
-        tuple(sorted((*labels, namespace))),
+        tuple(sorted((*_labels(pod), namespace))),
         tuple(_workloads(pod)),
     )
+
+
+def _labels(pod: Pod) -> Iterable[str]:
+    """Yield a pod's labels, as many as a record has room for."""
+    left = LABELS_LENGTH
+    for key, value in pod.labels.items():
+        label = f"{POD_LABEL}{key}={value}"
+        left -= len(label)
+        if left < 0:
+            break
+        yield label
 
 
 def _workloads(pod: Pod) -> Iterable[Workload]:
     """Return what a pod belongs to: a Deployment for its ReplicaSet's pods."""
     if pod.owner is None:
         return ()
-    kind, name = pod.owner.kind, pod.owner.name
+    kind, name = pod.owner.kind[:NAME_LENGTH], pod.owner.name[:NAME_LENGTH]
     template = pod.labels.get(TEMPLATE_HASH)
     if kind == "ReplicaSet" and template and name.endswith(f"-{template}"):
         return (Workload("Deployment", name.removesuffix(f"-{template}")),)

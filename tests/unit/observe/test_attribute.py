@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 
 from hypothesis import given
@@ -17,6 +18,7 @@ from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import Namespace, Node, Owner, Pod
 from ringfence.observe.attribute import Attribution
+from ringfence.observe.hubble import line
 from ringfence.observe.logged import Logged
 from ringfence.observe.record import FlowRecord, Party, Verdict, Workload
 from ringfence.ruleset.naming import (
@@ -114,6 +116,17 @@ def test_a_denied_packet_has_its_pods_policies_and_nearest_miss() -> None:
         assert record.miss.field == "ingress[0].from[0]"
         assert record.summary == "TCP Flags: SYN"
         assert (record.ports, record.time, record.node) == ((40000, 5432), 7, "n1")
+
+
+def test_a_pod_with_endless_names_makes_no_endless_record() -> None:
+    endless = "x" * 1_000_000
+    labels = {f"l{number}": "x" * 60 for number in range(10_000)}
+    pod = replace(CLUSTER.pods[WEB], labels=labels, owner=Owner("Job", endless))
+    cluster = replace(CLUSTER, pods={**CLUSTER.pods, WEB: pod})
+    record = told(packet("10.0.0.1", "10.0.0.2"), cluster=cluster)
+    kept = {f"k8s:l0={'x' * 60}", "k8s:io.kubernetes.pod.namespace=shop"}
+    assert kept <= {*record.source.labels}
+    assert len(line(record)) < 8192
 
 
 def test_a_staged_denial_is_an_audit() -> None:
