@@ -20,4 +20,5 @@ def some_enforcement(random: Random) -> Enforcement:
         guarded=tuple(random.sample(nets, random.choice((0, 0, 1, 2)))),
         hook=random.choice((*Hook, Hook.FORWARD)),
         samples=random.choice((0, 0, 10)),
+        cuts=random.random() < 0.5,
     )

@@ -133,6 +133,14 @@ def test_an_established_connection_that_is_denied_is_cut(stage: Stage) -> None:
     server.end()
 
 
+def test_a_connection_on_which_only_the_server_speaks_is_cut(stage: Stage) -> None:
+    server = stage.traffic(SERVER, "pour", str(SERVED))
+    silent = stage.traffic(CLIENT, "drink", first(SERVER), str(SERVED))
+    stage.deny(SERVER)
+    assert server.wait()["ended"]["error"] == "ConnectionResetError"
+    silent.end()
+
+
 def test_an_established_connection_that_stays_allowed_is_not_cut(stage: Stage) -> None:
     far = stage.traffic(FAR, "serve", str(SERVED))
     held = stage.traffic(CLIENT, "held", first(FAR), str(SERVED))

@@ -193,6 +193,44 @@ def held(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     return {"count": count, "ended": None}
 
 
+def pour(port: int) -> Any:
+    """Send on one connection all the time; return how many bytes it took."""
+    with socket.create_server(
+        ("::", port), family=socket.AF_INET6, dualstack_ipv6=True
+    ) as listener:
+        ready()
+        sock, _ = listener.accept()
+    count = 0
+    with sock:
+        sock.settimeout(_CALL_S)
+        while not over():
+            try:
+                count += sock.send(b"x")
+            except OSError as error:
+                ended = {"at": time.monotonic(), "error": type(error).__name__}
+                return {"count": count, "ended": ended}
+            time.sleep(_PERIOD_S)
+    return {"count": count, "ended": None}
+
+
+def drink(address: str, port: int, patience_s: float = _CALL_S) -> Any:
+    """Listen on one connection and say nothing; return when and how it ended."""
+    count = 0
+    with socket.create_connection((address, port), _CALL_S) as sock:
+        sock.settimeout(patience_s)
+        ready()
+        while not over():
+            try:
+                data = sock.recv(2048)
+            except OSError as error:
+                ended = {"at": time.monotonic(), "error": type(error).__name__}
+                return {"count": count, "ended": ended}
+            if not data:
+                break
+            count += len(data)
+    return {"count": count, "ended": None}
+
+
 def try_once(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     """Return whether one connection was answered."""
     ready()
@@ -225,12 +263,15 @@ _TRADES: dict[str, Callable[..., Any]] = {
     "calls": calls,
     "knocks": knocks,
     "held": held,
+    "drink": drink,
     "try": try_once,
 }
 
+_SERVICES = {"serve": serve, "pour": pour}
+
 if __name__ == "__main__":
-    if sys.argv[1] == "serve":
-        told = serve(int(sys.argv[2]))
+    if sys.argv[1] in _SERVICES:
+        told = _SERVICES[sys.argv[1]](int(sys.argv[2]))
     else:
         trade, address, port, *patience = sys.argv[1:]
         told = _TRADES[trade](address, int(port), *map(float, patience))

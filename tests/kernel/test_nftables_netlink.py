@@ -54,12 +54,14 @@ from ringfence.ruleset.ir import (
     Lookup,
     NftRule,
     NftSet,
+    NotOpening,
     PortIs,
     State,
     StateIs,
     Table,
     VerdictMap,
 )
+from ringfence.ruleset.lowering.basechains import CUT_KEYS
 from ringfence.ruleset.lowering.lower import TABLE_COMMENT, lower
 from ringfence.ruleset.render import render
 from ringfence.ruleset.wire.normal import normal, same
@@ -214,6 +216,8 @@ def test_what_is_foreign_is_mended_by_the_difference() -> None:
         assert kernel.table("ringfence") == wanted
 
 
+ENDS = (Field.SOURCE6, Field.DESTINATION6, Field.SOURCE_PORT, Field.PORT)
+PAIRS = HashSet("ends", CUT_KEYS[6], frozenset({(1, 2, 5432, 40_000)}))
 EVERYTHING = (
     NftRule((StateIs((State.NEW,)), FromThisNode()), (Final.ACCEPT,)),
     NftRule((Lookup((Field.SOURCE4,), "blocks", absent=True),), (Final.DROP,)),
@@ -221,6 +225,10 @@ EVERYTHING = (
     NftRule((PortIs(Protocol.SCTP, Interval(80, 65535)),), (Final.ACCEPT,)),
     NftRule((), (Final.RESET,), "x" * 120),
     NftRule((Lookup((Field.PROTOCOL, Field.PORT), "ports"),), (Final.ACCEPT,)),
+    NftRule(
+        (NotOpening(), StateIs((State.INVALID, State.NEW)), Lookup(ENDS, "ends")),
+        (Final.DROP,),
+    ),
 )
 
 
@@ -229,7 +237,8 @@ def test_rules_that_the_agent_alone_makes_are_those_of_nft() -> None:
     base = Chain("late", EVERYTHING, 7, "audited", Hook.POSTROUTING)
     # A reject is not legal behind routing, so the rules stand in a plain chain too.
     base = replace(base, rules=tuple(r for r in EVERYTHING if r != EVERYTHING[4]))
-    table = replace(SMALL, chains=(*SMALL.chains, Chain("plain", EVERYTHING), base))
+    chains = *SMALL.chains, Chain("plain", EVERYTHING), base
+    table = replace(SMALL, sets=(*SMALL.sets, PAIRS), chains=chains)
     with Nftables() as kernel:
         kernel.commit(load(table))
         ours = listing()

@@ -71,6 +71,7 @@ def chosen_enforcement(config: Config) -> Enforcement:
         audit=config.mode is Mode.AUDIT,
         hook=config.hook,
         samples=config.sample_allowed,
+        cuts=True,
     )
 
 

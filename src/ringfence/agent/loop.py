@@ -295,7 +295,11 @@ class Loop:
     def _judge(self, entries: list[Tracked], node: Node) -> None:
         if self._cutter is None:
             return
-        ended = self._cutter.cut(entries, node.judge())
+        judge = node.judge()
+        shut = node.shut(judge.denied(entries))
+        ended = self._cutter.cut(entries, judge)
+        if shut:
+            self._settle(node, NOTHING)
         if ended:
             self._metrics.cut.inc(ended)
             journal.info("connections that are denied now were ended", ended=ended)
@@ -310,7 +314,7 @@ class Loop:
         self._compare(node, realised)
 
     def _look(self, node: Node) -> None:
-        """Notice now, and not at the next audit, where all of the table is gone.
+        """Do what is due each second: notice where all of the table is gone.
 
         Whoever loads rules of their own often removes everybody's before.
         """
@@ -318,6 +322,8 @@ class Loop:
         if now < self._look_at:
             return
         self._look_at = now + _HEARTBEAT_S
+        if node.expire():
+            self._settle(node, NOTHING)
         if node.realiser.overthrown():
             self._compare(node, read_kernel(node.realiser.generation))
 

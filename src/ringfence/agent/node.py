@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from ringfence.adapters.kernel.links import Links
 from ringfence.adapters.kernel.nftables import Nftables
 from ringfence.agent.enforcing.cut import Judge, Site
 from ringfence.agent.enforcing.realise import Realiser
+from ringfence.agent.enforcing.remains import Moved, Remains
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.plan import Touched, touched
 from ringfence.engine.following.changes import Changes
@@ -15,6 +17,7 @@ from ringfence.engine.following.events import Event
 from ringfence.engine.following.state import State
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import Direction, IPAddress
+from ringfence.observe.tracked import Tracked
 from ringfence.ruleset.changes.desired import Desired
 from ringfence.ruleset.enforcement import Enforcement
 from ringfence.ruleset.lowering.owners import is_local
@@ -42,6 +45,7 @@ class Node:
             pod.key for pod in self.state.cluster.pods.values() if is_local(pod, name)
         }
         self._isolated: dict[Direction, int] | None = None
+        self._remains = Remains()
 
     def take_over(self) -> Touched:
         """Bring the kernel to the desired table; return whose connections to look at.
@@ -73,6 +77,23 @@ class Node:
             self.realiser.realise(self.desired.enforce(enforcement))
             found = found._replace(soon=found.soon | self.judge().subjects())
         return found
+
+    def shut(self, denied: Iterable[Tracked]) -> bool:
+        """Have nobody take up connections again that are about to be ended.
+
+        Returns whether the kernel was asked for something.
+        """
+        return self._move(self._remains.add(denied, time.monotonic()))
+
+    def expire(self) -> bool:
+        """Forget connections that were ended long ago; the same is returned."""
+        return self._move(self._remains.expire(time.monotonic()))
+
+    def _move(self, moved: Moved) -> bool:
+        transaction = self.desired.cut(*moved)
+        if transaction:
+            self.realiser.realise(transaction)
+        return bool(transaction)
 
     def judge(self) -> Judge:
         """Return a judge of connections, for this moment."""

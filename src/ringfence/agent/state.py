@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ringfence.engine.following.events import Event, Kind
@@ -58,12 +59,10 @@ class Intake:
         if self._stated is None:
             choice, modes = self._choice, self._modes.items()
             exceptions = (name for name, audits in modes if audits != choice.audit)
-            self._stated = Enforcement(
-                audit=choice.audit,
+            self._stated = replace(
+                choice,
                 exceptions=frozenset(exceptions),
                 guarded=self._networks if self._closed else (),
-                hook=choice.hook,
-                samples=choice.samples,
             )
         return self._stated
 

@@ -13,7 +13,7 @@ from ringfence.adapters.kubernetes.deltas import Changed, Down, Listed
 from ringfence.adapters.kubernetes.reflector import Reflector
 from ringfence.agent.config import Config, chosen_enforcement, is_closed
 from ringfence.agent.enforcing.cut import Judge, Site
-from ringfence.agent.inspection.audit import Findings, audit
+from ringfence.agent.inspection.audit import Findings, audit, with_cuts
 from ringfence.agent.service import cluster_access
 from ringfence.agent.state import Intake, cluster_of
 from ringfence.engine.following.state import State
@@ -41,7 +41,8 @@ def verify_node(config: Config) -> Findings:
     with Links() as links, Nftables() as kernel:
         site = Site(local, links.own_addresses(), enforcement)
         realised = kernel.table(TABLE_NAME)
-    return audit(realised, desired, Judge(state.compiled, state.claims, site))
+    judge = Judge(state.compiled, state.claims, site)
+    return audit(realised, with_cuts(desired, realised), judge)
 
 
 def remove_table() -> bool:

@@ -16,7 +16,8 @@ class Enforcement:
     namespaces in which it is the other way round. ``guarded``: networks of the
     node's pods in which an address that no live pod and no node claims passes
     nothing; empty: unknown addresses pass. ``samples``: how many new allowed
-    connections a second and a direction are logged; 0: none.
+    connections a second and a direction are logged; 0: none. ``cuts``: whoever keeps
+    the table ends connections, and says in sets of their own what is left of them.
     """
 
     audit: bool = False
@@ -24,6 +25,7 @@ class Enforcement:
     guarded: tuple[IPNetwork, ...] = ()
     hook: Hook = Hook.FORWARD
     samples: int = 0
+    cuts: bool = False
 
     def audits(self, namespace: str) -> bool:
         """Whether what policies of a namespace deny passes all the same."""

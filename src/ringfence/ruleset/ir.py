@@ -44,6 +44,7 @@ class Field(Enum):
     DESTINATION6 = "ip6 daddr"
     PROTOCOL = "meta l4proto"
     PORT = "th dport"
+    SOURCE_PORT = "th sport"
     ICMPV6 = "icmpv6 type"
 
 

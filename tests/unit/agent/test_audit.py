@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ringfence.agent.enforcing.cut import Judge, Site
-from ringfence.agent.inspection.audit import audit, contents
+from ringfence.agent.inspection.audit import audit, contents, with_cuts
 from ringfence.engine.compiler import compile_cluster
-from ringfence.ruleset.ir import Final, Foreign, NftRule, Table
+from ringfence.ruleset.enforcement import Enforcement
+from ringfence.ruleset.ir import Final, Foreign, HashSet, NftRule, Table
 from ringfence.ruleset.lowering.lower import lower
 from ringfence.ruleset.lowering.owners import claims_of
 from strategies import make_world, seeded
@@ -45,6 +46,25 @@ def test_a_table_as_it_should_be_is_clean() -> None:
         "the kernel holds the desired table",
         f"{found.judged} flows judged twice, 0 differ",
     ]
+
+
+def test_connections_that_the_agent_remembers_are_no_difference() -> None:
+    cutting = Enforcement(cuts=True)
+    desired = lower(COMPILED, "n1", enforcement=cutting).table
+    rows = frozenset({(1, 2, 80, 40_000)})
+    realised = replace(
+        desired,
+        sets=tuple(
+            replace(of, elements=rows)
+            if isinstance(of, HashSet) and of.name == "cut4"
+            else of
+            for of in desired.sets
+        ),
+    )
+    assert not audit(realised, desired, judge()).clean
+    assert audit(realised, with_cuts(desired, realised), judge()).clean
+    assert with_cuts(desired, None) == desired
+    assert with_cuts(TABLE, realised) == TABLE
 
 
 def test_a_missing_table_is_found() -> None:

@@ -21,6 +21,7 @@ from ringfence.model.labels import (
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy, Peer, PolicyPort, Rule
 from ringfence.model.workload import ContainerPort, Namespace, Pod
+from ringfence.ruleset.changes.applied import applied
 from ringfence.ruleset.changes.desired import Desired
 from ringfence.ruleset.changes.transaction import (
     AddChain,
@@ -41,7 +42,9 @@ from ringfence.ruleset.changes.transaction import (
 )
 from ringfence.ruleset.enforcement import Enforcement
 from ringfence.ruleset.ir import Datatype
+from ringfence.ruleset.lowering.basechains import CUT_KEYS
 from ringfence.ruleset.lowering.lower import lower
+from ringfence.ruleset.wire.normal import normal
 
 NODE = "n1"
 CLIENTS = SetType("p4/shop/app_is_client", (Datatype.IPV4,), interval=False)
@@ -95,6 +98,28 @@ LET_IN = policy("let-in", "web", "client")
 @pytest.fixture
 def node() -> Node:
     return Node(WEB, CLIENT, LET_IN)
+
+
+def test_cut_connections_are_elements_whatever_happens_between(node: Node) -> None:
+    row, other = (1, 2, 80, 40_000), (1, 3, 80, 40_000)
+    desired = node.desired
+    assert not desired.cut({4: {row}}, {})  # nobody looks into such a set yet
+    cutting = desired.enforce(Enforcement(cuts=True))
+    kept = SetType("cut4", CUT_KEYS[4], interval=False)
+    assert AddElements(kept, (row,)) in cutting.operations
+    assert desired.cut({4: {row, other}}, {4: {row}}).operations == (
+        DeleteElements(kept, (row,)),
+        AddElements(kept, (other,)),
+    )
+    seen = desired.table()
+    wide = replace(WEB, addresses=(*WEB.addresses, ip_address("fd00::1")))
+    changes = node.state.apply([Event.put(wide)])
+    assert changes.families == (4, 6)
+    seen = applied(seen, desired.follow(changes))
+    seen = applied(seen, desired.cut({6: {row}}, {4: {other, row}}))
+    assert normal(seen) == normal(desired.table())
+    rows = {of.name: of.elements for of in seen.sets}
+    assert (rows["cut4"], rows["cut6"]) == (frozenset(), frozenset({row}))
 
 
 def test_peer_elsewhere_that_comes_and_goes_is_one_element(node: Node) -> None:

@@ -28,11 +28,12 @@ from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import NetworkPolicy
 from ringfence.model.verdict import Outcome
 from ringfence.model.workload import Namespace, Node, Pod
-from ringfence.ruleset.enforcement import Enforcement
+from ringfence.ruleset.enforcement import ENFORCE, Enforcement
 from ringfence.ruleset.ir import (
     Count,
     Final,
     FromThisNode,
+    HashSet,
     Hook,
     IntervalSet,
     Log,
@@ -50,6 +51,7 @@ AUDIT = Enforcement(audit=True)
 GUARDED = Enforcement(guarded=(ip_network("10.0.0.0/24"), ip_network("fd00::/64")))
 IPVS = Enforcement(hook=Hook.POSTROUTING)
 SAMPLING = Enforcement(samples=5)
+CUTTING = Enforcement(cuts=True)
 WEB, DB, STRANGER = map(ip_address, ("10.0.0.1", "10.0.0.2", "10.0.0.99"))
 OUTSIDE = ip_address("203.0.113.9")
 
@@ -90,6 +92,37 @@ def test_audited_denial_passes_counted_and_logged_as_staged() -> None:
     said = [s for rule in tail(table, "in/shop/deny") for s in rule.statements]
     assert Count("would/in/shop/deny") in said
     assert "rf:S:in:shop/deny" in [s.prefix for s in said if isinstance(s, Log)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "verdict"),
+    [(CUTTING, Final.RESET), (replace(CUTTING, hook=Hook.POSTROUTING), Final.DROP)],
+)
+def test_a_server_takes_no_cut_connection_up_again(
+    choice: Enforcement, verdict: Final
+) -> None:
+    # The server may call the client; its packets of a cut connection are no call.
+    row = int(WEB), int(OUTSIDE), 80, 40_000
+    empty = table_with(choice)
+    sets = (
+        replace(of, elements=frozenset({row}))
+        if isinstance(of, HashSet) and of.name == "cut4"
+        else of
+        for of in empty.sets
+    )
+    table = replace(empty, sets=tuple(sets))
+
+    def fate(of: Table, port: int = 40_000, **kind: Any) -> Final:
+        packet = Packet(WEB, OUTSIDE, Protocol.TCP, port, source_port=80, **kind)
+        return Machine(of).walk(packet).verdict
+
+    assert fate(table, opening=False) is verdict
+    assert fate(table, opening=False, state=State.INVALID) is Final.ACCEPT
+    assert fate(table, opening=True) is Final.ACCEPT
+    assert fate(table, opening=False, state=State.ESTABLISHED) is Final.ACCEPT
+    assert fate(table, 40_001, opening=False) is Final.ACCEPT
+    assert fate(empty, opening=False) is Final.ACCEPT
+    assert "cut4" not in {of.name for of in table_with(ENFORCE).sets}
 
 
 def test_exception_turns_a_namespace_over() -> None:

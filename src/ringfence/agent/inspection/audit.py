@@ -7,7 +7,7 @@ twice: by the engine, and by a walk through the rules that were read back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from itertools import islice
 from typing import Any
@@ -16,7 +16,8 @@ from ringfence.agent.enforcing.cut import PROTOCOLS, Judge, Question
 from ringfence.agent.inspection.differences import differences
 from ringfence.ruleset.changes.delta import delta
 from ringfence.ruleset.changes.transaction import Operation
-from ringfence.ruleset.ir import Final, Foreign, Table
+from ringfence.ruleset.ir import Final, Foreign, HashSet, Table
+from ringfence.ruleset.lowering.basechains import CUT_KEYS, CUT_SETS
 from ringfence.ruleset.simulation.interpret import Machine, Packet
 
 SAMPLE = 1_000
@@ -107,6 +108,20 @@ def audit(realised: Table | None, desired: Table, judge: Judge) -> Findings:
         disagreements=tuple(disagreements),
         judged=len(sample),
     )
+
+
+def with_cuts(desired: Table, realised: Table | None) -> Table:
+    """Return the desired table with the cut connections that the kernel's remembers.
+
+    They are known to the running agent alone.
+    """
+    there = {of.name: of for of in realised.sets} if realised else {}
+    cut = {
+        name: of
+        for version, name in CUT_SETS.items()
+        if isinstance(of := there.get(name), HashSet) and of.key == CUT_KEYS[version]
+    }
+    return replace(desired, sets=tuple(cut.get(of.name, of) for of in desired.sets))
 
 
 def contents(table: Table) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
@@ -25,11 +26,18 @@ from ringfence.ruleset.changes.delta import delta
 from ringfence.ruleset.changes.desired_names import Chains, Difference, Written
 from ringfence.ruleset.changes.desired_sets import PodSets
 from ringfence.ruleset.changes.edits import Edits, Stage
-from ringfence.ruleset.changes.transaction import AddMap, DeleteSet, Transaction
+from ringfence.ruleset.changes.transaction import (
+    AddMap,
+    DeleteSet,
+    SetType,
+    Transaction,
+)
 from ringfence.ruleset.enforcement import ENFORCE, Enforcement
-from ringfence.ruleset.ir import Table, VerdictMap
+from ringfence.ruleset.ir import HashSet, NftSet, Row, Table, VerdictMap
 from ringfence.ruleset.lowering.basechains import (
     ADDRESSES,
+    CUT_KEYS,
+    CUT_SETS,
     HOOKS,
     Ground,
     base_chains,
@@ -63,6 +71,9 @@ from ringfence.ruleset.naming import (
 MapId: TypeAlias = tuple[Direction, int]
 """A dispatch map by its direction and IP version."""
 
+Cuts: TypeAlias = Mapping[int, AbstractSet[Row]]
+"""Rows of the sets of cut connections, by IP version."""
+
 CONTESTED = {
     chain_name(of): of
     for of in (ContestedId(*each) for each in product(HOOKS, (False, True)))
@@ -81,6 +92,7 @@ class Desired:
     ) -> None:
         self._state = state
         self._node = node
+        self._cuts: dict[int, set[Row]] = {version: set() for version in CUT_SETS}
         self._begin(enforcement)
 
     def _begin(self, enforcement: Enforcement) -> None:
@@ -158,6 +170,19 @@ class Desired:
         self._tell(self._settle(facts), edits)
         return edits.transaction(TABLE_NAME)
 
+    def cut(self, come: Cuts, gone: Cuts) -> Transaction:
+        """Return what notes connections as cut, and what forgets others."""
+        edits = Edits()
+        for version, held in self._cuts.items():
+            going = gone.get(version, frozenset())
+            new, old = come.get(version, frozenset()) - going - held, going & held
+            held.update(new)
+            held.difference_update(old)
+            if version in self._ground.cut:
+                of = SetType(CUT_SETS[version], CUT_KEYS[version], interval=False)
+                edits.elements(of, tuple(sorted(new)), tuple(sorted(old)))
+        return edits.transaction(TABLE_NAME)
+
     def _anew(self, enforcement: Enforcement) -> Transaction:
         before = self.table()
         self._begin(enforcement)
@@ -175,13 +200,22 @@ class Desired:
             Table(
                 TABLE_NAME,
                 TABLE_COMMENT,
-                (*constant_sets(self._ground), *listed, *self._sets.sets()),
+                (*self._base_sets(), *listed, *self._sets.sets()),
                 tuple(self._verdict_maps()),
                 tuple(filter(is_counter, index)),
                 (*self._base, *self._chains.chains),
                 index,
             )
         )
+
+    def _base_sets(self) -> Iterator[NftSet]:
+        """Yield the sets of base chains that no pod is in."""
+        cut = {CUT_SETS[version]: rows for version, rows in self._cuts.items()}
+        for of in constant_sets(self._ground):
+            if isinstance(of, HashSet) and of.name in cut:
+                yield replace(of, elements=frozenset(cut[of.name]))
+            else:
+                yield of
 
     @property
     def index(self) -> Mapping[str, Identity]:

@@ -28,6 +28,7 @@ from ringfence.ruleset.ir import (
     Lookup,
     NftRule,
     NftSet,
+    NotOpening,
     State,
     StateIs,
 )
@@ -69,6 +70,15 @@ DISCOVERY_TYPES = (130, 131, 132, 133, 134, 135, 136, 137, 143)
 (RFC 4861): without them an isolated pod could not find its own gateway."""
 
 
+CUT_SETS = {4: "cut4", 6: "cut6"}
+"""Connections that were cut, by IP version, as their server's packets are."""
+
+CUT_KEYS = {
+    version: (address, address, Datatype.PORT, Datatype.PORT)
+    for version, address in ADDRESSES.items()
+}
+
+
 class Own(Enum):
     """Sets of addresses that base chains look into."""
 
@@ -103,6 +113,11 @@ class Ground(NamedTuple):
         """
         return tuple(sorted({net.version for net in self.enforcement.guarded}))
 
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """The IP versions of which connections are cut."""
+        return self.families if self.enforcement.cuts else ()
+
     def own_sets(self) -> list[OwnId]:
         """List the sets of addresses that the base chains look into."""
         sampled = self.families if self.enforcement.samples else ()
@@ -127,6 +142,8 @@ def constant_sets(ground: Ground) -> Iterator[NftSet]:
         nets = blocks_id(map(IPBlock, ground.enforcement.guarded), version)
         boxes = tuple((part,) for part in block_ranges(nets))
         yield IntervalSet(f"guarded{version}", (ADDRESSES[version],), boxes)
+    for version in ground.cut:
+        yield HashSet(CUT_SETS[version], CUT_KEYS[version], frozenset())
 
 
 def base_chains(ground: Ground, register: Register) -> list[Chain]:
@@ -153,6 +170,8 @@ def _dispatching(direction: Direction, ground: Ground) -> Chain:
     rules = [
         NftRule((StateIs((State.ESTABLISHED, State.RELATED)),), (Final.ACCEPT,)),
     ]
+    if direction is Direction.EGRESS:
+        rules += [_cut(version, ground) for version in ground.cut]
     if 6 in ground.families:  # noqa: PLR2004 - IP version
         discovery = Lookup((Field.ICMPV6,), DISCOVERY_SET)
         rules.append(NftRule((discovery,), (Final.ACCEPT,)))
@@ -164,6 +183,24 @@ def _dispatching(direction: Direction, ground: Ground) -> Chain:
         field = SUBJECT_FIELDS[direction][version]
         rules.append(NftRule((), (Dispatch(field, map_name(direction, version)),)))
     return _chain(name, priority, rules, ground)
+
+
+def _cut(version: int, ground: Ground) -> NftRule:
+    """Return the rule that keeps a server from taking a cut connection up again.
+
+    To connection tracking, which has forgotten it, the server's packet begins one. Its
+    FIN or RST does not, and tells the client.
+    """
+    # A server's source port is the connection's destination port.
+    ends = SOURCES[version], DESTINATIONS[version]
+    left = Lookup((*ends, Field.SOURCE_PORT, Field.PORT), CUT_SETS[version])
+    # The kernel takes `reject` on forward only.
+    forward = ground.enforcement.hook is Hook.FORWARD
+    return NftRule(
+        (NotOpening(), StateIs((State.NEW,)), left),
+        (Final.RESET if forward else Final.DROP,),
+        "what is left of a flow that was cut",
+    )
 
 
 def _guard(direction: Direction, ground: Ground, register: Register) -> Chain:

@@ -47,7 +47,8 @@ class Packet:
     """A packet as the forward hook sees it, by default a connection's first.
 
     ``port`` is the destination port, None for protocols without; ``opening``
-    is False for a TCP segment that is no SYN.
+    is False for a TCP segment that is no SYN. No first packet is told apart by its
+    ``source_port``.
     """
 
     source: IPAddress
@@ -58,6 +59,7 @@ class Packet:
     icmpv6_type: int | None = None
     opening: bool = True
     from_this_node: bool = False
+    source_port: int | None = None
 
     def __str__(self) -> str:
         """Render as ``source -> destination PROTOCOL[/port]``."""
@@ -76,8 +78,8 @@ class Packet:
                 if self.protocol is Protocol.ICMP:
                     return ICMP_NUMBERS[version]
                 return PROTOCOL_NUMBERS.get(self.protocol, OTHER_NUMBER)
-            case Field.PORT:
-                return self.port
+            case Field.PORT | Field.SOURCE_PORT:
+                return self.port if field is Field.PORT else self.source_port
             case Field.ICMPV6:
                 return self.icmpv6_type
 

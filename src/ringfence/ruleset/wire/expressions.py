@@ -84,6 +84,7 @@ IN_HEADER: dict[Field | Part, InHeader] = {
     Field.SOURCE6: InHeader(1, 8, 16),
     Field.DESTINATION6: InHeader(1, 24, 16),
     Field.PORT: InHeader(2, 2, 2),
+    Field.SOURCE_PORT: InHeader(2, 0, 2),
     Field.ICMPV6: InHeader(2, 0, 1),
     Part.FLAGS: InHeader(2, 13, 1),
 }
