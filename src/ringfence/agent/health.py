@@ -6,6 +6,7 @@ GET /healthz, /readyz, /metrics, /status; a kubelet asks the first two.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
 from typing import Any, Final, NamedTuple, Self
 
+from ringfence.agent import journal
 from ringfence.agent.metrics import CONTENT_TYPE
 from ringfence.errors import InputError, Problem
 
@@ -127,6 +129,12 @@ class HealthServer:
             # An IPv6 address has colons; :: takes IPv4 too (ip(7), bindv6only).
             address_family = AF_INET6 if ":" in address[0] else AF_INET
             daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """Log what should not happen; that somebody hung up may."""
+                fault = sys.exception()
+                if not isinstance(fault, OSError):
+                    journal.failure("a request could not be answered", fault)
 
         try:
             self._server = Server(address, Handler)

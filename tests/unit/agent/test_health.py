@@ -5,6 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
+import time
+from threading import Event
+from threading import enumerate as threads
 
 import pytest
 
@@ -64,6 +68,25 @@ def test_the_paths_answer_over_http() -> None:
         known.want("bridges", "no br_netfilter")
         document = ask_status(("127.0.0.1", port))
         assert document["waiting"] == {"bridges": "no br_netfilter"}
+
+
+def test_who_hangs_up_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    gone, port = Event(), free_port()
+
+    def late() -> bytes:
+        gone.wait(10)
+        return bytes(1 << 24)
+
+    with HealthServer(("127.0.0.1", port), health(), late):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            client.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        gone.set()
+        while any("request" in thread.name for thread in threads()):
+            time.sleep(0.01)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_told() -> None:
