@@ -460,6 +460,20 @@ def test_a_flow_log_that_cannot_be_written(
     assert f"cannot serve flows at {blocked / 's'}" in said
 
 
+def test_a_node_without_networks_that_were_to_be_closed(
+    stage: Stage, api_server: ControlPlane
+) -> None:
+    flags = ("--node", "n7", "--unknown-pods", "closed")
+    open_ = agent(stage, api_server.kubeconfig(), *flags)
+    bare = node_object("n7", ["172.18.0.7"], [""])
+    stage.cluster.put({**bare, "spec": {}})
+    with unready(open_, 'node: Node "n7" has no podCIDR: unknown pods'):
+        stage.cluster.put(node_object("n7", ["172.18.0.7"], ["10.244.7.0/24"]))
+        await_truth(open_.ready, "the agent is ready", open_.said)
+        assert "guarded4" in on_node(stage, "nft", "list", "table", "inet", "ringfence")
+    stage.cluster.remove(("Node", "", "n7"))
+
+
 def test_a_node_that_the_api_does_not_know(
     stage: Stage, api_server: ControlPlane
 ) -> None:

@@ -44,6 +44,7 @@ _HEARTBEAT_S = 1.0
 """How long the loop sleeps at most; then it looks whether the table is there."""
 
 _API, _KERNEL, _NODE = "api", "kernel", "node"
+_OPEN = "unknown pods cannot be told from others, and are open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +276,19 @@ class Loop:
         self._gauge(node)
 
     def _look_for_node(self, node: Node) -> None:
-        """Be ready only on a node that there is: no pod is on any other."""
+        """Be ready only on a node that there is: no pod is on any other.
+
+        And only if it has networks, where their unknown addresses are to be closed.
+        """
         name = self._config.node
-        if name in node.state.cluster.nodes:
+        if name not in node.state.cluster.nodes:
+            if self._health.want(_NODE, f'the API has no Node "{name}"'):
+                journal.error("the API has no such Node: is --node right?", node=name)
+        elif is_closed(self._config) and not self._intake.enforcement.guarded:
+            if self._health.want(_NODE, f'Node "{name}" has no podCIDR: {_OPEN}'):
+                journal.error("the Node has no podCIDR", node=name, so=_OPEN)
+        else:
             self._health.have(_NODE)
-        elif self._health.want(_NODE, f'the API has no Node "{name}"'):
-            journal.error("the API has no such Node: is --node right?", node=name)
 
     def _measure(self, node: Node, changed: Iterable[Changed]) -> None:
         """Note how long events took to the kernel's acknowledgement."""
