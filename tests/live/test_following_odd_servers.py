@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,6 +188,20 @@ def test_watches_that_tell_nothing_end_in_a_list(tmp_path: Path) -> None:
         followed.next(Listed)
         followed.next(Listed)
     assert server.versions()[:3] == ["3", "3", "3"]
+
+
+def test_one_long_watch_that_tells_nothing_ends_in_a_list(tmp_path: Path) -> None:
+    def script(request: Request) -> Reply:
+        if listed(request):
+            return page(namespace("a"), version=3)
+        time.sleep(0.2)
+        return Reply(b"")
+
+    pace = {"streaming": False, "empty": 1000, "silent": 0.1}
+    with asking(tmp_path, script, **pace) as (server, followed):
+        followed.next(Listed)
+        followed.next(Listed)
+    assert server.versions()[0] == "3"
 
 
 def test_a_line_that_breaks_off_is_no_event(tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ class Pace:
     the server has them. ``watch``: how long a watch is asked to last, ``slack``: how
     much longer it may be silent. ``first`` and ``longest``: waits after failures,
     ``forbidden``: after a missing right. ``empty``: watches that told nothing, in a
-    row, after which the list is taken anew. ``rest``: how long what is of no hurry
-    waits for others.
+    row, after which the list is taken anew; ``silent``: how long one takes to tell
+    nothing that counts for all of them, for the version that it waits for may be one
+    that a restored server is years from. ``rest``: how long what is of no hurry waits
+    for others.
     """
 
     page: int = 500
@@ -70,6 +72,7 @@ class Pace:
     longest: float = 10.0
     forbidden: float = 30.0
     empty: int = 5
+    silent: float = 150.0  # servers send a bookmark each minute
     rest: float = 0.02
 
 
@@ -180,6 +183,7 @@ class _Follower:
 
     def _turn(self) -> float:
         """List if need be and watch until that ends; return how long to wait then."""
+        begun = monotonic()
         try:
             if not (self._version or self._streaming):
                 self._list()
@@ -192,6 +196,8 @@ class _Follower:
             return self._failed(error)
         except MalformedError as error:
             return self._failed(self._fault(f"came as no JSON: {error}"))
+        if self._quiet and monotonic() - begun >= self._pace.silent:
+            self._quiet = self._pace.empty
         if self._initial is not None or self._quiet >= self._pace.empty:
             self._forget()
         return self._wait_s(self._quiet)
