@@ -71,7 +71,7 @@ class Lab:
                 self._raise(self._channel.receive())
             self._channel.send((name, arguments))
             return self._raise(self._channel.receive())
-        except (EOFError, ConnectionError) as error:
+        except EOFError as error:
             raise KernelError("the lab's process has ended unexpectedly") from error
 
     @staticmethod

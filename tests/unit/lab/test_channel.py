@@ -27,6 +27,17 @@ def test_the_end_of_the_other_side_is_an_end_of_file() -> None:
     here.close()
     with pytest.raises(EOFError):
         there.receive()
+    with pytest.raises(EOFError):
+        there.send(None)
+    there.close()
+
+
+def test_what_the_other_side_left_unread_is_an_end_of_file_too() -> None:
+    here, there = map(Channel, socket.socketpair())
+    there.send(None)
+    here.close()
+    with pytest.raises(EOFError):
+        there.receive()
     there.close()
 
 

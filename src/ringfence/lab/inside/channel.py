@@ -25,7 +25,7 @@ class Channel:
         self._socket.close()
 
     def send(self, value: object) -> None:
-        """Send a value; raises BrokenPipeError when nobody is there any more.
+        """Send a value; raises EOFError when nobody is there any more.
 
         Of a KernelError of any kind its words arrive, as a plain one: a kind of its own
         may hold what can't be sent.
@@ -33,7 +33,10 @@ class Channel:
         if isinstance(value, KernelError):
             value = KernelError(str(value))
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-        self._socket.sendall(_LENGTH.pack(len(data)) + data)
+        try:
+            self._socket.sendall(_LENGTH.pack(len(data)) + data)
+        except ConnectionError as error:
+            raise EOFError from error
 
     def receive(self) -> Any:
         """Wait for a value; raises EOFError when the other end is closed."""
@@ -43,7 +46,10 @@ class Channel:
     def _exactly(self, length: int) -> bytes:
         data = bytearray()
         while len(data) < length:
-            part = self._socket.recv(min(length - len(data), 1 << 20))
+            try:
+                part = self._socket.recv(min(length - len(data), 1 << 20))
+            except ConnectionError as error:
+                raise EOFError from error
             if not part:
                 raise EOFError
             data += part

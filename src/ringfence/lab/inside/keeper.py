@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from ringfence.adapters.kernel.netlink import LOOPBACK, Netlink, link_up
 from ringfence.adapters.kernel.netns import die_with_parent, isolate, mount_proc
@@ -28,6 +29,13 @@ from ringfence.lab.plan import Fate, Plan, Probe, Site, SiteKind
 def main() -> None:
     """Serve the lab whose socket's descriptor is the only argument."""
     sock = socket.socket(fileno=int(sys.argv[1]))
+    # Whoever started it may end at any time, the kernel's signal come later.
+    with suppress(EOFError):
+        _live(sock)
+
+
+def _live(sock: socket.socket) -> None:
+    """Raise EOFError when the other end is closed, its process dead or done."""
     channel = Channel(sock)
     try:
         isolate()
@@ -46,7 +54,7 @@ def main() -> None:
 
 
 def _serve(channel: Channel) -> None:
-    """Answer requests until the other end is closed, its process dead or done."""
+    """Answer requests; raises EOFError when the other end is closed."""
     raise_open_files()
     try:
         keeper = _Keeper()
@@ -55,10 +63,7 @@ def _serve(channel: Channel) -> None:
         return
     channel.send(None)
     while True:
-        try:
-            name, arguments = channel.receive()
-        except EOFError:
-            return
+        name, arguments = channel.receive()
         try:
             answer = keeper.answer(name, arguments)
         except KernelError as error:
