@@ -13,7 +13,7 @@ import click
 
 from ringfence.cli.connecting import read_duration
 from ringfence.cli.install import install, uninstall
-from ringfence.cli.options import Decorated, Exit, output_option
+from ringfence.cli.options import Decorated, Exit, Group, output_option
 from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ENVIRONMENT = "RINGFENCE_"
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.group(short_help="Enforce NetworkPolicy on this node")
+@click.group(cls=Group, short_help="Enforce NetworkPolicy on this node")
 def agent() -> None:
     """Follow a Kubernetes API and keep this node's kernel as its policies say.
 

@@ -12,6 +12,7 @@ import click
 from ringfence.cli.asking import ENDPOINTS, read_asks
 from ringfence.cli.options import (
     Exit,
+    Group,
     Inputs,
     cluster_options,
     load_cluster,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_NODES = 64
 
 
-@click.group(short_help="Try manifests with real packets")
+@click.group(cls=Group, short_help="Try manifests with real packets")
 def lab() -> None:
     """Run a cluster of network namespaces on this machine, as root or not.
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ringfence import __version__
-from ringfence.cli.options import Exit, color_option, environment_colour, say
+from ringfence.cli.options import Exit, Group, color_option, environment_colour, say
 from ringfence.errors import InputError, Problem, RingfenceBug, RingfenceError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _COMMANDS = {
 """Each command is the function of its name in the module of its name."""
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """The commands of the table, each imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -56,16 +55,6 @@ class _Commands(click.Group):
         module = import_module(f"ringfence.cli.{cmd_name}")
         command = getattr(module, cmd_name)
         return command if isinstance(command, click.Command) else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in _COMMANDS and not name.startswith("-"):
-            near = get_close_matches(name, _COMMANDS, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise click.UsageError(f"there is no command {name}{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,
@@ -162,8 +151,12 @@ def _problems(
             hint = "a fault of ringfence: please report it with what you ran"
             return [Problem("", str(error), "", hint)]
         case click.UsageError(ctx=click.Context(command_path=path)):
-            hint = f"{path} -h tells more"
-            return [Problem("", error.format_message(), "", hint)]
+            message, hint = error.format_message(), f"{path} -h tells more"
+            if isinstance(error, click.MissingParameter):
+                message = " ".join(
+                    message.split()
+                )  # its choices are lines of their own
+            return [Problem("", message, "", hint)]
         case click.ClickException():
             return [Problem("", error.format_message())]
         case OSError(filename=name, strerror=reason):

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,6 +51,28 @@ class Inputs:
     verbose: bool
     live: Live | None = None
     sources: Sources = field(default_factory=Sources)
+
+
+class Group(click.Group):
+    """A command of commands, which says what there are and which may be meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raise click.UsageError where no command is named and none is the default."""
+        if not (args or self.invoke_without_command or ctx.resilient_parsing):
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"a command is needed: {names}", ctx)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raise click.UsageError where there is no such command."""
+        name, names = args[0], self.list_commands(ctx)
+        if not (name in names or name.startswith("-") or ctx.resilient_parsing):
+            near = get_close_matches(name, names, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise click.UsageError(f"there is no command {name}{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def environment_colour() -> bool | None:

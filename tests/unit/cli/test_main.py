@@ -84,6 +84,24 @@ def test_a_misspelt_command_gets_the_nearest_one(
     assert "there is no command matrx (did you mean matrix?)" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["lab"], "a command is needed: run (ringfence lab -h tells more)"),
+        (["agent"], "a command is needed: cleanup, install, run, "),
+        (["agent", "statsu"], "there is no command statsu (did you mean status?)"),
+        (["completion"], "Choose from: bash, zsh, fish (ringfence completion -h"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("ringfence", words) == Exit.USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert "\\n" not in line
+
+
 def test_an_unknown_option_names_the_help_to_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
