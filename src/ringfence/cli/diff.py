@@ -37,7 +37,8 @@ FAIL_ON = ("any", "broadened", "narrowed")
 
 
 @click.command(short_help="What a change opens and closes, and by which line")
-@click.argument("sides", nargs=2, metavar="BASE HEAD")
+@click.argument("base", metavar="BASE")
+@click.argument("head", metavar="HEAD")
 @click.option(
     "--with",
     "shared",
@@ -68,7 +69,8 @@ FAIL_ON = ("any", "broadened", "narrowed")
 @cluster_options
 @output_option("text", "json", "md", "svg")
 def diff(  # noqa: PLR0913 - one parameter an option
-    sides: tuple[str, str],
+    base: str,
+    head: str,
     *,
     shared: tuple[str, ...],
     fail_on: str,
@@ -93,8 +95,9 @@ def diff(  # noqa: PLR0913 - one parameter an option
             "--by is for -o svg: other formats group by what changed"
         )
     gc.disable()  # what is compiled stays to the end, and all of it is looked through
+    sides = (base, head)
     cluster = _cluster(sides, inputs)
-    base, head = (
+    before, after = (
         replace(compiled, profile=Profile(name))
         for compiled, name in zip(
             _both(sides, cluster, shared, inputs),
@@ -102,9 +105,9 @@ def diff(  # noqa: PLR0913 - one parameter an option
             strict=True,
         )
     )
-    found = difference(base, head)
+    found = difference(before, after)
     lines = (
-        _drawn(found, (base, head), by, theme)
+        _drawn(found, (before, after), by, theme)
         if output == "svg"
         else _lines(found, sides, output)
     )

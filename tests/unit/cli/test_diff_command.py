@@ -232,6 +232,11 @@ def test_an_unknown_name_is_no_file_and_no_commit(
     assert err.endswith("(did you mean open.yaml?)\n")
 
 
+def test_a_side_that_lacks_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ringfence", ["diff", "web.yaml"]) == Exit.USAGE
+    assert "Missing argument 'HEAD'" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("here")
 def test_the_cluster_is_a_side_with_its_option_only(
     capsys: pytest.CaptureFixture[str],
