@@ -22,6 +22,7 @@ from ringfence.cli.options import (
     live_documents,
     output_option,
 )
+from ringfence.cli.sourcing import FILE
 from ringfence.engine.compiled import Compiled, Profile
 from ringfence.engine.compiler import compile_cluster
 from ringfence.errors import InputError, Problem
@@ -43,7 +44,7 @@ FAIL_ON = ("any", "broadened", "narrowed")
     "--with",
     "shared",
     multiple=True,
-    type=click.Path(),
+    type=FILE,
     metavar="PATH",
     help="Manifests or a snapshot that both sides have in common. Repeatable.",
 )

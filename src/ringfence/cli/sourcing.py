@@ -12,6 +12,10 @@ import click
 if TYPE_CHECKING:
     from ringfence.adapters.inputs.sources import Reading, Source
 
+FILE = click.Path(allow_dash=True, readable=False)
+"""A name that a shell completes. Its reader says what is wrong with it: click would
+tell the first one alone."""
+
 ORDER = "ringfence.order"
 """Where a context keeps the names of source options as the command line has them."""
 
@@ -83,7 +87,7 @@ def _source(*words: str, metavar: str, text: str) -> Callable[..., Any]:
         *words,
         cls=SourceOption,
         multiple=True,
-        type=click.Path(allow_dash=True),
+        type=FILE,
         metavar=metavar,
         help=text,
     )
@@ -107,7 +111,7 @@ SOURCE_OPTIONS = (
     click.option(
         "--values",
         multiple=True,
-        type=click.Path(),
+        type=FILE,
         metavar="FILE",
         help="... with the values of this file,",
     ),

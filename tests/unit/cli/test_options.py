@@ -57,6 +57,15 @@ def test_manifests_are_completed_as_files() -> None:
     assert list(candidates(pods, ["-f", "in"])) == [":0"]
 
 
+def test_what_may_not_be_read_hides_no_other_problem(
+    manifest: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)  # nobody asks beforehand
+    assert run("-f", manifest, "-f", "none.yaml") == Exit.USAGE
+    told = capsys.readouterr().err
+    assert told == "error: none.yaml: no such file or directory\n"
+
+
 def test_other_kinds_are_counted_on_stderr_if_asked(
     manifest: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
