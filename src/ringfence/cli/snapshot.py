@@ -12,7 +12,7 @@ from ringfence.cli.options import Exit, Inputs, cluster_options, load_cluster
     "-o",
     "--output",
     "target",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     required=True,
     metavar="FILE",
     help="The file to write, or - for standard output.",

@@ -58,6 +58,30 @@ def test_what_a_file_held_stays_until_a_snapshot_is_whole(
 
 
 @pytest.mark.usefixtures("here")
+def test_a_snapshot_that_cannot_be_written_is_told_by_the_name_given() -> None:
+    ended = subprocess.run([*COMMAND, "none/s.gz"], capture_output=True, check=False)
+    assert ended.returncode == Exit.USAGE
+    assert ended.stderr == b"error: none/s.gz: No such file or directory\n"
+
+
+def test_a_file_that_we_may_not_write_to_is_not_replaced(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = here / "s.gz"
+    target.touch()
+    before = target.stat().st_ino
+    words = ["snapshot", "-f", "web.yaml", "-o", "s.gz"]
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != target)
+    run("ringfence", words)
+    assert target.stat().st_ino == before
+    monkeypatch.undo()
+    monkeypatch.setattr("os.geteuid", lambda: target.stat().st_uid + 1)
+    monkeypatch.chdir(here)
+    run("ringfence", words)
+    assert target.stat().st_ino == before
+
+
+@pytest.mark.usefixtures("here")
 def test_a_snapshot_goes_into_what_cannot_be_replaced() -> None:
     os.mkfifo("pipe")
     with subprocess.Popen([*COMMAND, "pipe"]) as running:

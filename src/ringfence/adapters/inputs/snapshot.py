@@ -40,12 +40,18 @@ def snapshot_bytes(cluster: Cluster) -> bytes:
 def write_snapshot(path: str, data: bytes) -> None:
     """Write a snapshot; what a file held before stays until all is written.
 
-    Not where nothing can be put into its place: of a pipe, or in a directory that
-    may not be written to. Raises OSError.
+    Not where nothing can be put into its place: of a pipe, of somebody else's file, or
+    in a directory that may not be written to. Raises OSError with the name given.
     """
-    target = Path(path).resolve()
-    replaceable = target.is_file() and os.access(target.parent, os.W_OK)
-    if target.exists() and not replaceable:
+    try:
+        _write(Path(path).resolve(), data)
+    except OSError as error:
+        error.filename = path  # and not the name of what was to take its place
+        raise
+
+
+def _write(target: Path, data: bytes) -> None:
+    if target.exists() and not _is_replaceable(target):
         target.write_bytes(data)
         return
     with ExitStack() as undo:
@@ -56,6 +62,15 @@ def write_snapshot(path: str, data: bytes) -> None:
         Path(beside.name).chmod(mode & 0o777)
         Path(beside.name).replace(target)
         undo.pop_all()
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Whether it is a file of ours, to be written to, and so is its directory."""
+    return (
+        target.is_file()
+        and target.stat().st_uid == os.geteuid()
+        and all(os.access(path, os.W_OK) for path in (target, target.parent))
+    )
 
 
 def _umask() -> int:
