@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import IntEnum
@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ringfence.cli.connecting import LIVE_OPTIONS, Live, take_live
-from ringfence.cli.sourcing import SOURCE_OPTIONS, Sources, take_sources
+from ringfence.cli.sourcing import (
+    SNAPSHOT_OPTION,
+    SOURCE_OPTIONS,
+    Sources,
+    take_sources,
+)
 from ringfence.errors import InputError, Problem
 from ringfence.report.plain import printable
 
@@ -98,20 +103,13 @@ color_option = click.option(
     help="Colour the output. auto: on a terminal; NO_COLOR and FORCE_COLOR count.",
 )
 
-_INPUT_OPTIONS = (
-    *SOURCE_OPTIONS,
-    click.option(
-        "-R",
-        "--recursive",
-        is_flag=True,
-        help="Read the directories below a directory too.",
-    ),
-    click.option(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        help="Namespace of what names none.  [default: default, or the context's]",
-    ),
+_recursive_option = click.option(
+    "-R",
+    "--recursive",
+    is_flag=True,
+    help="Read the directories below a directory too.",
+)
+_JUDGING_OPTIONS = (
     click.option(
         "--field-validation",
         type=click.Choice(["strict", "warn"]),
@@ -127,8 +125,6 @@ _INPUT_OPTIONS = (
     click.option(
         "-v", "--verbose", is_flag=True, help="Say on stderr what was passed over."
     ),
-    *LIVE_OPTIONS,
-    color_option,
 )
 
 all_namespaces_option = click.option(
@@ -157,11 +153,52 @@ def output_option(*formats: str) -> Callable[[Decorated], Decorated]:
 
 def cluster_options(command: Decorated) -> Decorated:
     """Add the options that say what is read; the command gets them as ``inputs``."""
+    namespace = _namespace_option("default, or the context's")
+    options = (
+        *SOURCE_OPTIONS,
+        _recursive_option,
+        namespace,
+        *_JUDGING_OPTIONS,
+        *LIVE_OPTIONS,
+        color_option,
+    )
+    return _gathering(command, options, take_live)
+
+
+def manifest_options(command: Decorated) -> Decorated:
+    """Add those of ``cluster_options`` that name manifests: whole objects, as written.
+
+    A snapshot has of each only what verdicts need, and a cluster has judged its own.
+    """
+    options = (
+        *(option for option in SOURCE_OPTIONS if option is not SNAPSHOT_OPTION),
+        _recursive_option,
+        _namespace_option("default"),
+        *_JUDGING_OPTIONS,
+        color_option,
+    )
+    return _gathering(command, options, lambda _: None)
+
+
+def _namespace_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help=f"Namespace of what names none.  [default: {default}]",
+    )
+
+
+def _gathering(
+    command: Decorated,
+    options: Sequence[Callable[[Any], Any]],
+    take: Callable[[dict[str, Any]], Live | None],
+) -> Decorated:
     names = [one.name for one in fields(Inputs)]
 
     @functools.wraps(command)
     def gather(**given: Any) -> Any:
-        live = take_live(given)
+        live = take(given)
         sources = take_sources(given)
         _refuse_sources(sources, live)
         if given["namespace"] is None:
@@ -170,7 +207,7 @@ def cluster_options(command: Decorated) -> Decorated:
         inputs = Inputs(**{name: given.pop(name) for name in names})
         return command(inputs=inputs, **given)
 
-    for option in reversed(_INPUT_OPTIONS):
+    for option in reversed(options):
         option(gather)
     return gather  # type: ignore[return-value]  # the command takes other arguments now
 
@@ -208,8 +245,8 @@ def judging_options(inputs: Inputs) -> Options:
 
 def read_inputs(inputs: Inputs) -> list[Document]:
     """Return the documents of all sources; raises InputError, click.UsageError."""
-    if inputs.live is not None:
-        raise click.UsageError("manifests are judged here, not a cluster's objects")
+    if not inputs.sources.given:
+        raise click.UsageError("-f PATH is needed, or -k, --helm, --git")
     return [document for layer in _layers(inputs) for document in layer]
 
 

@@ -93,6 +93,13 @@ def _source(*words: str, metavar: str, text: str) -> Callable[..., Any]:
     )
 
 
+SNAPSHOT_OPTION = _source(
+    "--snapshot",
+    "snapshots",
+    metavar="FILE",
+    text="A cluster that snapshot wrote; - is stdin.",
+)
+
 SOURCE_OPTIONS = (
     _source(
         "-f",
@@ -127,12 +134,7 @@ SOURCE_OPTIONS = (
         metavar="REF:PATH",
         text="Manifests as a branch, tag or commit has them.",
     ),
-    _source(
-        "--snapshot",
-        "snapshots",
-        metavar="FILE",
-        text="A cluster that the command snapshot wrote.",
-    ),
+    SNAPSHOT_OPTION,
     click.option(
         "--overlay",
         is_flag=True,
@@ -143,7 +145,7 @@ SOURCE_OPTIONS = (
 
 def take_sources(given: dict[str, Any]) -> Sources:
     """Take the sources out of a command's parameters, in their order."""
-    waiting = {name: iter(given.pop(name)) for name in KIND_OF}
+    waiting = {name: iter(given.pop(name, ())) for name in KIND_OF}
     order = click.get_current_context().meta.get(ORDER, ())
     return Sources(
         tuple((KIND_OF[name], next(waiting[name])) for name in order),

@@ -13,8 +13,8 @@ import click
 from ringfence.cli.options import (
     Exit,
     Inputs,
-    cluster_options,
     judging_options,
+    manifest_options,
     output_option,
     read_inputs,
 )
@@ -31,7 +31,7 @@ LEAST_SHARED = 250
 
 
 @click.command(short_help="Judge manifests as the API server would")
-@cluster_options
+@manifest_options
 @output_option("text", "json")
 def validate(*, inputs: Inputs, output: str) -> int:
     """Say of every object what kube-apiserver 1.36 would answer, word for word.
@@ -95,14 +95,15 @@ def _lines(judged: JudgedObject) -> Iterator[str]:
     judgement = judged.judgement
     where = f"{judged.namespace}/" if judged.namespace else ""
     who = f"{judged.kind} {where}{judged.name}".strip()
+    object_ = f"{who}: " if who else ""
     if not judgement.valid and not judgement.hints:
-        yield printable(f"{judged.place}: {who}: {judgement.message}")
+        yield printable(f"{judged.place}: {object_}{judgement.message}")
     if not judgement.valid:
         for problem in judgement.hints:
             rest = str(problem).removeprefix(f"{problem.place}: ")
-            yield printable(f"{problem.place}: {who}: {rest}")
+            yield printable(f"{problem.place}: {object_}{rest}")
     for warning in judgement.warnings:
-        yield printable(f"{judged.place}: {who}: warning: {warning}")
+        yield printable(f"{judged.place}: {object_}warning: {warning}")
 
 
 def _summary(parts: Sequence[_Part]) -> str:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
+import pytest
 from click.testing import CliRunner, Result
 
 from ringfence.cli.validate import validate
@@ -40,6 +42,18 @@ def test_text_names_the_place_and_what_was_meant(tmp_path: Path) -> None:
         "in.yaml:5:8: NetworkPolicy default/bad: "
         "spec.podselector: unknown field (did you mean podSelector?)\n"
     )
+
+
+def test_what_is_no_object_is_told_without_a_name(tmp_path: Path) -> None:
+    result = run(tmp_path, "hello")
+    assert result.stdout.endswith(
+        "in.yaml:1:1: must be an object, with apiVersion and kind\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--live", "--snapshot=s.gz", "--context=x"])
+def test_only_manifests_are_judged(tmp_path: Path, option: str) -> None:
+    assert isinstance(run(tmp_path, GOOD, option).exception, click.NoSuchOption)
 
 
 def test_the_summary_counts_what_was_passed_over(tmp_path: Path) -> None:
