@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from queue import Empty, Queue
 from typing import Any
 
@@ -70,7 +70,7 @@ def _listed(config: Config) -> Intake:
     finally:
         reflector.stop()
     if not intake.synced:
-        raise InputError(_unlisted(intake.missing, refused))
+        raise InputError(unlisted(intake.missing, refused))
     return intake
 
 
@@ -91,7 +91,10 @@ def _take(inbox: Queue[Any], intake: Intake, refused: dict[str, str]) -> None:
             pass  # Up: a list follows
 
 
-def _unlisted(kinds: Iterable[str], refused: dict[str, str]) -> list[Problem]:
-    return [
-        Problem(kind, refused.get(kind, "the list takes too long")) for kind in kinds
-    ]
+def unlisted(kinds: Iterable[str], refused: Mapping[str, str]) -> list[Problem]:
+    """Return why kinds could not be listed; those with the same reason are one."""
+    shared: dict[str, list[str]] = {}
+    for kind in kinds:
+        reason = refused.get(kind, "the list takes too long")
+        shared.setdefault(reason, []).append(kind)
+    return [Problem(", ".join(of), reason) for reason, of in shared.items()]
