@@ -434,7 +434,8 @@ def _other_kind(word: str, here: list[str]) -> str:
     if not here:
         return ""
     shown = ", ".join(sorted(here)[:5])
-    return f"; {word}s there: {shown}" + (", ..." if len(here) > 5 else "")  # noqa: PLR2004 - enough to see the shape
+    words = f"{word.removesuffix('y')}ies" if word.endswith("y") else f"{word}s"
+    return f"; {words} there: {shown}" + (", ..." if len(here) > 5 else "")  # noqa: PLR2004 - enough to see the shape
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -17,8 +17,14 @@ from ringfence.model.workload import (
     Workload,
 )
 from ringfence.questions.reference import parse_port, parse_reference
-from ringfence.questions.resolve import Question, UnknownEndpointError, resolve
-from worlds import cluster, key, labels, pod
+from ringfence.questions.resolve import (
+    Question,
+    UnknownEndpointError,
+    find_pod,
+    find_policy,
+    resolve,
+)
+from worlds import cluster, ingress, key, labels, pod
 
 HTTP = ContainerPort(8080, Protocol.TCP, "http")
 
@@ -99,6 +105,14 @@ def test_a_missing_pod_is_named_with_what_is_near() -> None:
     world = cluster(pod("shop/web-1"))
     with pytest.raises(UnknownEndpointError, match=r"no pod web in shop.*web-1"):
         asked(world, "shop/web", "internet")
+
+
+def test_kinds_are_told_in_the_plural() -> None:
+    world = cluster(pod("web"), ingress("deny", ""))
+    with pytest.raises(UnknownEndpointError, match="; pods there: web"):
+        find_pod(world, key("x"))
+    with pytest.raises(UnknownEndpointError, match="; NetworkPolicies there: deny"):
+        find_policy(world, key("x"))
 
 
 def test_a_pod_of_another_namespace_is_suggested() -> None:
