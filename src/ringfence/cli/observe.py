@@ -13,6 +13,7 @@ import click
 
 from ringfence.adapters.flowlines import Lines, file_lines, socket_lines, stdin_lines
 from ringfence.cli.options import Exit, color_option, output_option
+from ringfence.errors import InputError, Problem
 from ringfence.observe.filters import FilterError, Filters, filters, moment
 from ringfence.observe.hubble import Lost, read
 from ringfence.observe.lines import compact, listed, tabled, verdict_word
@@ -44,7 +45,7 @@ _SIDED = (
     _Filter("port", "PORT", "this port"),
     _Filter("label", "QUERY", "labels: app=web, or reserved:world", "-l"),
     _Filter("workload", "[NS/]NAME", "a workload, also as Kind/name"),
-    _Filter("identity", "WORD", "world, host, remote-node or kube-apiserver"),
+    _Filter("identity", "WORD", "world, host, remote-node, kube-apiserver or unknown"),
 )
 _PLAIN = (
     _Filter("verdict", "WORD", "DROPPED (DENIED), FORWARDED (ALLOWED) or AUDIT."),
@@ -215,20 +216,34 @@ def _choice(given: dict[str, object]) -> _Choice:
     versions = [of for of in ("4", "6") if given[f"ipv{of}"]]
     if versions:
         wanted["ip-version"] = versions
+    problems: list[Problem] = []
+    since, until = (_moment(given, name, now, problems) for name in ("since", "until"))
+    made = Filters()
     try:
-        since, until = (
-            None if given[name] is None else moment(str(given[name]), now)
-            for name in ("since", "until")
-        )
         made = filters(wanted, unwanted)
-    except FilterError as error:
-        raise click.UsageError(str(error)) from error
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
     first, last = given["first"], given["last"]
+    if first is not None and last is not None:
+        raise click.UsageError("--first and --last exclude each other")
     bounded = given["everything"] or first or since is not None or until is not None
     if last is None and given["input_file"] is None and not bounded:
         last = 0 if given["follow"] else SHOWN
     number = int(str(first)) if first is not None else None
     return _Choice(made, since, until, number, None if last is None else int(str(last)))
+
+
+def _moment(
+    given: dict[str, object], name: str, now: int, problems: list[Problem]
+) -> int | None:
+    """Return the time that an option gives, or add why it is none."""
+    try:
+        return None if given[name] is None else moment(str(given[name]), now)
+    except FilterError as error:
+        problems.append(Problem(f"--{name}", str(error)))
+        return None
 
 
 def _values(given: dict[str, object], head: str) -> dict[str, list[str]]:

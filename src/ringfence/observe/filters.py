@@ -5,18 +5,21 @@ A flag's values are read once into a test of a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
 from ringfence.engine.select import selects
+from ringfence.errors import InputError, Problem
 from ringfence.manifest.labelquery import LabelQueryError, parse_label_query
 from ringfence.model.flow import IPNetwork
+from ringfence.observe.hubble import EVENT_TYPES
 from ringfence.observe.instants import SECOND, instant_of
 from ringfence.observe.parse import TCP_FLAGS
 from ringfence.observe.record import (
     POD_LABEL,
+    RESERVED,
     RESERVED_LABEL,
     FlowRecord,
     Party,
@@ -51,13 +54,25 @@ def filters(
     """Return the filters that flags' values mean, by the flags' names.
 
     A pod without a namespace is in that of ``--namespace``, else in ``default``.
-    Raises FilterError.
+    Raises InputError with every value that makes no sense.
     """
     namespaces = tuple(wanted.get("namespace", ()))
+    problems = [*_problems("--", wanted), *_problems("--not --", unwanted)]
+    if problems:
+        raise InputError(problems)
     return Filters(
         tuple(_flag(name, values, namespaces) for name, values in wanted.items()),
         tuple(_flag(name, values, namespaces) for name, values in unwanted.items()),
     )
+
+
+def _problems(dashes: str, flags: Mapping[str, Iterable[str]]) -> Iterator[Problem]:
+    for name, values in flags.items():
+        for value in values:
+            try:
+                _flag(name, (value,), ())
+            except FilterError as error:
+                yield Problem(f"{dashes}{name}", str(error))
 
 
 def _flag(name: str, values: Iterable[str], namespaces: tuple[str, ...]) -> Test:
@@ -96,7 +111,7 @@ def _ports(record: FlowRecord, side: str) -> set[int]:
 
 def _port(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) < 1 << 16):
-        raise FilterError(f'port "{value}" is no number from 0 to 65535')
+        raise FilterError(f'"{value}" is no number from 0 to 65535')
     return int(value)
 
 
@@ -135,7 +150,7 @@ def _label(value: str) -> PartyTest:
     try:
         selector = parse_label_query(value.removeprefix(POD_LABEL))
     except LabelQueryError as error:
-        raise FilterError(f'label "{value}": {error}') from error
+        raise FilterError(f'"{value}": {error}') from error
     return lambda party: bool(party.pod) and selects(selector, _labels(party))
 
 
@@ -153,9 +168,19 @@ def _workload(value: str) -> PartyTest:
     )
 
 
+_IDENTITIES = (
+    *RESERVED,
+    "unknown",
+    *("unmanaged", "health", "init", "ingress", "world-ipv4", "world-ipv6"),
+)
+"""Our words for ends that are no pods, and then those that only Hubble has."""
+
+
 def _identity(value: str) -> PartyTest:
     if value.isascii() and value.isdigit():
         return lambda party: party.identity == int(value)
+    if value not in _IDENTITIES:
+        raise FilterError(f'"{value}" is no identity: {", ".join(_IDENTITIES)}')
     return lambda party: party.reserved == value
 
 
@@ -195,6 +220,8 @@ def _direction(value: str) -> Test:
 def _type(value: str) -> Test:
     """Read ``TYPE[:SUB]``; a denial is a drop, too."""
     name, found, sub = value.partition(":")
+    if name not in EVENT_TYPES.values():
+        raise FilterError(f'"{name}" is no type: {", ".join(EVENT_TYPES.values())}')
 
     def test(record: FlowRecord) -> bool:
         dropped = name == "drop" and record.verdict is Verdict.DROPPED

@@ -80,14 +80,20 @@ def test_filters_choose_and_not_turns_the_next() -> None:
     [
         ["--not", "--all"],
         ["--not"],
-        ["--verdict", "MAYBE"],
-        ["--since", "yesterday"],
+        ["--first", "1", "--last", "1"],
         ["-o", "table", "-f"],
         ["--server", "unix:/x"],
     ],
 )
 def test_wrong_usage_is_refused(options: list[str]) -> None:
     assert isinstance(run("", *options).exception, click.UsageError)
+
+
+def test_everything_that_makes_no_sense_is_told() -> None:
+    wrong = run("", "--since", "yesterday", "--until", "x", "--verdict", "MAYBE")
+    assert isinstance(wrong.exception, InputError)
+    places = [problem.place for problem in wrong.exception.problems]
+    assert places == ["--since", "--until", "--verdict"]
 
 
 def test_the_first_and_the_last_are_counted_among_what_passes() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flowrecords import DENIED
+from ringfence.errors import InputError
 from ringfence.observe.filters import NAMES, FilterError, filters, moment
 from ringfence.observe.instants import SECOND
 from ringfence.observe.record import FlowRecord, Party, Verdict
@@ -112,11 +113,22 @@ def test_a_pod_without_namespace_is_in_the_one_asked_for() -> None:
         ("traffic-direction", "up"),
         ("tcp-flags", "syn,xyz"),
         ("label", "app in"),
+        ("type", "policy"),
+        ("to-identity", "me"),
     ],
 )
 def test_a_value_without_sense_is_refused(name: str, value: str) -> None:
-    with pytest.raises(FilterError):
+    with pytest.raises(InputError) as caught:
         filters({name: [value]}, {})
+    (problem,) = caught.value.problems
+    assert problem.place == f"--{name}"
+
+
+def test_every_value_without_sense_is_told() -> None:
+    with pytest.raises(InputError) as caught:
+        filters({"port": ["80", "a", "b"]}, {"ip": ["c"]})
+    places = [problem.place for problem in caught.value.problems]
+    assert places == ["--port", "--port", "--not --ip"]
 
 
 def test_moments_are_absolute_or_ago() -> None:
