@@ -18,6 +18,7 @@ from ringfence.cli.options import (
     load_cluster,
     output_option,
 )
+from ringfence.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from ringfence.lab.account import Told
@@ -103,6 +104,8 @@ def _scope(
     if batch is None:
         return scope.every_pair(load_cluster(inputs).cluster, nodes, Cni(cni))
     asks = read_asks(batch, inputs.namespace)
+    if not asks:
+        raise InputError([Problem(batch.name, "there is no flow to try")])
     return scope.batch(load_cluster(inputs).cluster, asks, nodes, Cni(cni))
 
 

@@ -125,4 +125,5 @@ def summary(told: Sequence[Told]) -> str:
     fates = ", ".join(f"{count[fate]} {fate}" for fate in Fate if count[fate])
     if wrong:
         return f"{wrong} of {len(checks)} flows disagree ({fates})"
-    return f"prediction = ruleset = packets for all {len(checks)} flows ({fates})"
+    flows = "the one flow" if len(checks) == 1 else f"all {len(checks)} flows"
+    return f"prediction = ruleset = packets for {flows} ({fates})"

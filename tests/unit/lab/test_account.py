@@ -67,6 +67,7 @@ def test_the_summary_counts_flows_and_disagreements() -> None:
     assert summary([told(GOOD, SHUT)]).endswith(
         "for all 2 flows (1 connected, 1 dropped)"
     )
+    assert "packets for the one flow (" in summary([told(GOOD)])
     found = summary([told(GOOD), told(wrong)])
     assert found == "1 of 2 flows disagree (1 connected, 1 dropped)"
 
