@@ -104,6 +104,9 @@ PROFILES = "profiles"
 """The list that is about no cluster."""
 
 NAMES = (*LISTS, PROFILES)
+_EMPTY = {"isolated": "isolated pods", "exposed": "exposed pods"}
+"""What there is none of, where a list's name alone says no such thing."""
+
 ALIASES = {
     "netpol": "policies",
     "networkpolicies": "policies",
@@ -115,8 +118,12 @@ ALIASES = {
 }
 
 
-@click.command(short_help="List policies, pods, isolated pods, paths, what is exposed")
-@click.argument("what", metavar="|".join(NAMES))
+def _completed(_: click.Context, __: click.Parameter, start: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(start)]
+
+
+@click.command(short_help="List policies, pods, paths, what is exposed, profiles")
+@click.argument("what", metavar="|".join(NAMES), shell_complete=_completed)
 @selector_option
 @all_namespaces_option
 @profile_option
@@ -153,7 +160,7 @@ def get(
     _print(found, output)
     if output == "text" and not any(found.tables()):
         where = "any namespace" if all_namespaces else f"namespace {inputs.namespace}"
-        click.echo(f"no {name} in {where}", err=True)
+        click.echo(f"no {_EMPTY.get(name, name)} in {where}", err=True)
     return Exit.OK
 
 

@@ -26,7 +26,7 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "can": _Entry("Ask", "Whether FROM can talk to TO: yes or no"),
     "why": _Entry("Ask", "The same, with the rules that say so"),
-    "get": _Entry("Ask", "List policies, pods, isolated, paths, exposed"),
+    "get": _Entry("Ask", "List policies, pods, paths, what is exposed, profiles"),
     "describe": _Entry("Ask", "Tell all about one policy or one pod"),
     "matrix": _Entry("Ask", "Who can talk to whom, all at once"),
     "diff": _Entry("Check", "What a change opens and closes, and by which line"),

@@ -212,6 +212,7 @@ def test_completion_offers_commands_options_and_choices() -> None:
     assert list(candidates(ringfence, ["vers"])) == ["version\tPrint the version", ":4"]
     assert "--output\tOutput format." in list(candidates(ringfence, ["version", "--"]))
     assert list(candidates(ringfence, ["version", "-o", "j"])) == ["json", ":4"]
+    assert list(candidates(ringfence, ["get", "pa"])) == ["paths", ":4"]
     assert next(iter(candidates(ringfence, []))).startswith("can\t")
 
 
