@@ -6,15 +6,21 @@ import io
 import os
 import sys
 
-from ringfence.cli.main import ringfence, run
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run as ``ringfence``, or as ``kubectl ringfence`` where kubectl calls us."""
-    _settle_streams()
     called = sys.argv[0].rpartition("/")[2]
     program = "kubectl ringfence" if called.startswith("kubectl-") else "ringfence"
-    sys.exit(run(program, sys.argv[1:]))
+    try:
+        _settle_streams()
+        from ringfence.cli.main import run  # noqa: PLC0415 - it takes a while
+
+        code = run(program, sys.argv[1:])
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    sys.exit(code)
 
 
 def _settle_streams() -> None:
@@ -45,6 +51,7 @@ def _useless(number: int, flags: int, mode: str) -> io.TextIOWrapper:
 def complete() -> None:
     """Answer a shell, or kubectl, that asks how a word may go on."""
     from ringfence.cli.completion import candidates  # noqa: PLC0415 - only here
+    from ringfence.cli.main import ringfence  # noqa: PLC0415
 
     for line in candidates(ringfence, sys.argv[1:]):
         print(line)  # noqa: T201 - the answer

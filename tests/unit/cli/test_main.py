@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from ringfence import __version__
+from ringfence.__main__ import main
 from ringfence.cli.completion import candidates
 from ringfence.cli.main import guarded, ringfence, run
 from ringfence.cli.options import Exit
@@ -160,6 +162,23 @@ def test_colour_follows_the_option_before_the_environment() -> None:
     assert RED not in process(program, "cna", env={**forced, "NO_COLOR": "1"}).stderr
     assert RED not in process(program, "--color", "never", "cna", env=forced).stderr
     assert RED in process(program, "--color", "always", "cna").stderr
+
+
+class Interrupting(ModuleType):
+    """A module that takes long enough to be interrupted."""
+
+    @property
+    def run(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_command_has_begun_is_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ringfence.cli.main", Interrupting("main"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == Exit.INTERRUPTED
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:
