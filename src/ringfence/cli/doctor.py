@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,7 +60,8 @@ def doctor(*, probe: bool, output: str, **given: Any) -> int:
     if output == "json":
         click.echo(json.dumps(findings.document(found)))
     else:
-        for line in findings.lines(found):
+        wide = get_terminal_size().columns if sys.stdout.isatty() else findings.WIDTH
+        for line in findings.lines(found, wide):
             click.echo(_coloured(printable(line)))
     wrong = any(one.status is findings.Status.PROBLEM for one in found)
     return Exit.FINDING if wrong else Exit.OK

@@ -10,7 +10,9 @@ from typing import Any
 
 SCHEMA = "ringfence/doctor/v1"
 _INDENT = " " * 13
-_WIDTH = 88
+_NARROWEST = 50
+WIDTH = 88
+"""Of a line, where nothing narrower is asked for."""
 
 
 class Status(Enum):
@@ -37,21 +39,22 @@ class Finding:
     remedy: str = ""
 
 
-def lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings for a terminal, then their count."""
+def lines(findings: Sequence[Finding], width: int = WIDTH) -> Iterator[str]:
+    """Yield the findings for a terminal so wide, then their count."""
+    width = max(_NARROWEST, min(width, WIDTH))
     for one in findings:
         head = f"{one.status.value:<12} {one.check}: {one.said}"
-        yield from _wrapped(head, "")
+        yield from _wrapped(head, "", width)
         for text in filter(None, (one.why, one.remedy and f"To do: {one.remedy}")):
-            yield from _wrapped(text, _INDENT)
+            yield from _wrapped(text, _INDENT, width)
     yield ""
     yield _summary(findings)
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, width: int) -> list[str]:
     return wrap(
         text,
-        _WIDTH,
+        width,
         initial_indent=indent,
         subsequent_indent=_INDENT,
         break_long_words=False,

@@ -20,6 +20,12 @@ def test_no_line_is_wider_than_a_terminal() -> None:
     assert max(map(len, lines([GOOD, BAD, DARK]))) <= 88
 
 
+def test_a_narrow_terminal_loses_no_word() -> None:
+    wide, narrow = (list(lines([GOOD, BAD, DARK], width)) for width in (88, 60))
+    assert max(map(len, narrow)) <= 60
+    assert " ".join(narrow).split() == " ".join(wide).split()
+
+
 def test_the_last_line_counts() -> None:
     *_, last = lines([GOOD, BAD, DARK])
     said = "1 problem, no warnings, 1 that cannot be told, 1 in order"
