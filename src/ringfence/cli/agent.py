@@ -28,9 +28,10 @@ def agent() -> None:
     """Follow a Kubernetes API and keep this node's kernel as its policies say.
 
     For clusters whose network plugin ignores NetworkPolicy: Flannel, bridge,
-    kindnet. Every option can also stand in the environment as RINGFENCE_ and its
-    name (RINGFENCE_NODE), or by its name in the file of --config; the flag wins,
-    then the environment.
+    kindnet. The options of run, verify and status can also stand in the
+    environment as RINGFENCE_ and their name (RINGFENCE_NODE), those of run and
+    verify by their name in the file of --config; the flag wins, then the
+    environment.
     """
 
 
