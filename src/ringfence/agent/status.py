@@ -33,10 +33,14 @@ def ask_status(address: tuple[str, int]) -> dict[str, Any]:
 
 
 def lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a status document as a person reads it."""
-    waiting = document.get("waiting", {})
+    """Yield a status document as a person reads it, each reason once."""
+    given = document.get("waiting")
+    waiting = given if isinstance(given, dict) else {}
     for name, value in document.items():
-        if name != "waiting":
+        if name != "waiting" and value not in waiting.values():
             yield f"{name}: {str(value).lower() if value in (True, False) else value}"
+    parts: dict[str, list[str]] = {}
     for part, reason in waiting.items():
-        yield f"waiting for {part}: {reason}"
+        parts.setdefault(str(reason), []).append(part)
+    for reason, of in parts.items():
+        yield f"waiting for {', '.join(of)}: {reason}"

@@ -14,7 +14,7 @@ import pytest
 
 from ringfence.agent.health import Health, HealthServer
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.status import ask_status
+from ringfence.agent.status import ask_status, lines
 from ringfence.errors import InputError
 
 
@@ -94,6 +94,24 @@ def test_a_port_that_is_taken_is_told() -> None:
         port = int(taken.getsockname()[1])
         with pytest.raises(InputError, match=rf"127.0.0.1:{port}: --listen: cannot"):
             HealthServer(("127.0.0.1", port), health(), bytes)
+
+
+def test_a_status_tells_each_reason_once() -> None:
+    away = "https://a cannot be reached"
+    document = {
+        "node": "n1",
+        "api:Pod": away,
+        "api:Node": away,
+        "ready": False,
+        "waiting": {"api Pod": away, "api Node": away, "kernel": "nothing yet"},
+    }
+    assert list(lines(document)) == [
+        "node: n1",
+        "ready: false",
+        f"waiting for api Pod, api Node: {away}",
+        "waiting for kernel: nothing yet",
+    ]
+    assert list(lines({"waiting": 1})) == []
 
 
 def test_a_status_that_nobody_gives_is_told() -> None:
