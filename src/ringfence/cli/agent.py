@@ -29,9 +29,9 @@ def agent() -> None:
 
     For clusters whose network plugin ignores NetworkPolicy: Flannel, bridge,
     kindnet. The options of run, verify and status can also stand in the
-    environment as RINGFENCE_ and their name (RINGFENCE_NODE), those of run and
-    verify by their name in the file of --config; the flag wins, then the
-    environment.
+    environment as RINGFENCE_ and their name (RINGFENCE_NODE), and those of run by
+    their name in the file of --config, which verify reads, too. The flag wins,
+    then the environment.
     """
 
 
@@ -47,16 +47,15 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
 
 
 def _config_file(context: click.Context, _: click.Parameter, value: str) -> None:
-    """Take the file's settings as defaults. Raises InputError with what is wrong."""
+    """Take the file's settings as defaults. Raises InputError with what is wrong.
+
+    They are those of ``run``, whichever command reads them: a node has one file.
+    """
     if not value:
         return
     from ringfence.manifest.reader import read_documents  # noqa: PLC0415 - quick help
 
-    names = {
-        option.name: option
-        for option in context.command.params
-        if isinstance(option, click.Option) and option.name
-    }
+    names = {option.name: option for option in run.params if option.expose_value}
     settings: dict[str, Any] = {}
     problems: list[Problem] = []
     try:
@@ -71,12 +70,16 @@ def _config_file(context: click.Context, _: click.Parameter, value: str) -> None
             continue
         for key, setting in document.value.items():
             name = str(key).replace("-", "_")
+            place = str(document.key_position((key,)))
             if name in names:
                 settings[name] = str(setting) if setting is not None else ""
+                try:
+                    names[name].process_value(context, settings[name])
+                except click.BadParameter as error:
+                    problems.append(Problem(place, error.message, str(key)))
                 continue
-            near = get_close_matches(name, names, n=1)
+            near = get_close_matches(name, map(str, names), n=1)
             hint = f"did you mean {near[0].replace('_', '-')}?" if near else ""
-            place = str(document.key_position((key,)))
             problems.append(Problem(place, "there is no such option", str(key), hint))
     if problems:
         raise InputError(problems)

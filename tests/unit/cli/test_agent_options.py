@@ -8,6 +8,7 @@ import pytest
 
 from ringfence.agent import service
 from ringfence.agent.config import Config, Established, Mode, UnknownPods
+from ringfence.agent.inspection.audit import Findings
 from ringfence.cli.main import run
 from ringfence.ruleset.ir import Hook
 
@@ -96,10 +97,31 @@ def test_a_wrong_value_in_the_file_is_told(
     served: list[Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "agent.yaml"
-    file.write_text("mode: enforced\n")
+    file.write_text("mode: enforced\nlisten: x\nbogus: y\n")
     assert start("--config", str(file)) == 2
     assert not served
-    assert "'enforced' is not one of 'enforce', 'audit'" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"error: {file}:1:1: mode: 'enforced' is not one of 'enforce', 'audit'.",
+        f'error: {file}:2:1: listen: "x" is no ADDRESS:PORT',
+        f"error: {file}:3:1: bogus: there is no such option",
+    ]
+
+
+def test_the_file_of_the_agent_is_read_by_who_verifies_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken: list[Config] = []
+
+    def looked(config: Config) -> Findings:
+        taken.append(config)
+        return Findings(missing=False, differences=(), disagreements=(), judged=0)
+
+    monkeypatch.setattr("ringfence.agent.verify.verify_node", looked)
+    file = tmp_path / "agent.yaml"
+    file.write_text("node: n1\nmode: audit\nlisten: 127.0.0.1:9000\n")
+    assert run("ringfence", ["agent", "verify", "--config", str(file)]) == 0
+    assert taken == [Config(node="n1", mode=Mode.AUDIT)]
 
 
 @pytest.mark.parametrize("value", ["9477", ":x", "localhost:70000"])
