@@ -130,7 +130,9 @@ def _conns(text: str) -> ConnSet:
     except ReferenceSyntaxError as error:
         raise InputError([Problem("--port", str(error))]) from None
     protocol = found.protocol or Protocol.TCP
-    if isinstance(found.port, str) or not protocol.has_ports:
+    if not protocol.has_ports:
+        raise InputError([Problem("--port", f"{protocol.value} has no ports")])
+    if isinstance(found.port, str):
         hint = "a port's name means another number at each pod"
         raise InputError([Problem("--port", f"{text!r} is no number", "", hint)])
     ranges = EVERY_PORT if found.port is None else ((found.port, found.port),)

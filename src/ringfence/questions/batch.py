@@ -106,13 +106,17 @@ def make_ask(
     if len(protocols) > 1:
         words = _words(p.value for p in protocols if p is not None)
         raise ReferenceSyntaxError(f"the protocols contradict each other: {words}")
+    target = PortRef(next(iter(ports), None), next(iter(protocols), None))
+    if target.protocol and not target.protocol.has_ports and target.port is not None:
+        word = target.protocol.value
+        raise ReferenceSyntaxError(f"{word} has no ports: leave {target.port} out")
     return Ask(
         place,
         source,
         bare,
         parse_reference(source, namespace),
         parse_reference(bare, namespace),
-        PortRef(next(iter(ports), None), next(iter(protocols), None)),
+        target,
     )
 
 

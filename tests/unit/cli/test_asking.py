@@ -36,6 +36,18 @@ def test_text_of_another_encoding_is_named_by_its_first_byte() -> None:
         read_asks(Named(b"{\xff}"), "default")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"from": "a", "to": "b:80/icmp"}',
+        '{"from": "a", "to": "b", "port": 80, "protocol": "ICMP"}',
+    ],
+)
+def test_a_port_of_a_protocol_without_ports_is_refused(line: str) -> None:
+    with pytest.raises(InputError, match=r"asks\.jsonl:1: ICMP has no ports"):
+        read_asks(Named(line.encode()), "default")
+
+
 @pytest.mark.parametrize("command", ["can", "why"])
 def test_both_ends_that_are_not_there_are_told(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
