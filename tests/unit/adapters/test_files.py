@@ -158,6 +158,16 @@ def test_a_file_that_may_not_be_read_is_a_problem() -> None:
     assert problem.message == "permission denied"
 
 
+def test_what_is_below_a_directory_is_no_problem_unless_asked_for() -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "below").mkdir(0)
+        with without_root():
+            (flat,), (deep,) = problems(folder), problems(folder, recursive=True)
+    assert flat.message.startswith("no manifest in this directory")
+    assert deep.message == "permission denied"
+
+
 def test_a_file_without_end_is_not_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
@@ -112,8 +113,9 @@ def _manifests(directory: str, *, recursive: bool) -> Iterator[str]:
 
 def _no_manifests(directory: str, *, recursive: bool) -> Problem:
     hint = ""
-    if not recursive and next(_manifests(directory, recursive=True), None):
-        hint = "there are some in directories below: add -R"
+    with suppress(InputError):  # what is below was not asked for
+        if not recursive and next(_manifests(directory, recursive=True), None):
+            hint = "there are some in directories below: add -R"
     kinds = ", ".join(f"*{suffix}" for suffix in MANIFEST_SUFFIXES)
     return Problem(
         _shown(directory), f"no manifest in this directory ({kinds})", "", hint
