@@ -12,7 +12,7 @@ from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.model.netpol import IPBlock, PolicyPort
 from ringfence.model.workload import Pod
-from ringfence.report.matrixtext import conns_words
+from ringfence.report.matrixtext import cell_words
 from ringfence.report.table import table
 from ringfence.report.words import PEER_FIELD, RULE_FIELD, place
 
@@ -146,7 +146,6 @@ def _path_lines(
     for source, destination, cell in paths.cells():
         if source == row or destination == column:
             other = paths.endpoints[destination if source == row else source]
-            words = conns_words(cell.allowed) + ("?" if cell.undecided else "")
-            rows.append(["  " + other.id, words])
+            rows.append(["  " + other.id, cell_words(cell)])
     yield f"{label}:" if rows else _line(label, "nothing")
     yield from table((), rows)

@@ -11,7 +11,7 @@ from ringfence.analysis.overview import PodView, PolicyView
 from ringfence.model.flow import Direction
 from ringfence.model.meta import ObjectKey
 from ringfence.report.matrixdoc import ports_document
-from ringfence.report.matrixtext import conns_words
+from ringfence.report.matrixtext import cell_words
 from ringfence.report.words import place
 
 
@@ -183,12 +183,9 @@ def paths(matrix: Matrix, chosen: set[ObjectKey]) -> Listing:
 
 def _path_row(matrix: Matrix, row: int, column: int, cell: Cell) -> Row:
     source, destination = matrix.endpoints[row].id, matrix.endpoints[column].id
-    words = conns_words(cell.allowed)
-    if cell.undecided:
-        words += f"?{conns_words(cell.undecided)}"
     return Row(
         f"{source} {destination}",
-        (source, destination, words + ("*" if cell.mixed else "")),
+        (source, destination, cell_words(cell)),
         {
             "from": source,
             "to": destination,

@@ -71,7 +71,7 @@ def _row_words(
 ) -> list[str]:
     words: dict[int, str] = {}
     for stretch in matrix.row(row):
-        text = _cell_words(stretch.cell, notes)
+        text = _noted_words(stretch.cell, notes)
         words.update(dict.fromkeys(stretch.columns, text))
     return [words.get(target, NONE) for target in targets]
 
@@ -82,11 +82,17 @@ def _endpoint_words(endpoint: Endpoint) -> str:
     return f"{name} ({count} pods)" if count > 1 else name
 
 
-def _cell_words(cell: Cell, notes: dict[str, str] | None) -> str:
+def cell_words(cell: Cell) -> str:
+    """Return what passes in a cell; "?" stands behind what is undecided."""
     parts = [conns_words(cell.allowed)] if cell.allowed else []
     if cell.undecided:
         parts.append(conns_words(cell.undecided) + UNKNOWN)
-    words = ",".join(parts)
+    return ",".join(parts) + ("*" if cell.mixed else "")
+
+
+def _noted_words(cell: Cell, notes: dict[str, str] | None) -> str:
+    """Return the same, or the number of a note that has what is too long here."""
+    words = cell_words(cell._replace(mixed=False))
     if notes is not None and len(words) > CELL_WIDTH:
         words = f"{{{notes.setdefault(words, str(len(notes) + 1))}}}"
     return words + ("*" if cell.mixed else "")

@@ -8,10 +8,13 @@ import re
 
 from ringfence.analysis.focus import Focus, Table, focused
 from ringfence.analysis.matrix import By, matrix
+from ringfence.analysis.overview import pod_views
 from ringfence.engine.compiler import compile_cluster
 from ringfence.model.cluster import Cluster
 from ringfence.model.flow import InternetEnd, PodEnd
+from ringfence.report.describe import pod_lines
 from ringfence.report.drawing.graphs import dot_lines, mermaid_lines
+from ringfence.report.listing import paths
 from ringfence.report.matrixdoc import matrix_chunks
 from ringfence.report.matrixlists import csv_lines, markdown_lines
 from ringfence.report.matrixtext import conns_words, matrix_lines
@@ -69,6 +72,19 @@ def test_wide_text_has_every_port_in_its_cell() -> None:
     assert any(ports in line for line in matrix_lines(part(world, Focus()), wide=True))
     narrow = "\n".join(matrix_lines(part(world, Focus())))
     assert "{1}" in narrow
+
+
+def test_a_cell_reads_the_same_in_every_table() -> None:
+    allow = ingress("open", "app=db", rule([peer("app=web")], [tcp(80)]))
+    perhaps = ingress("may", "app=db", rule([block("10.0.0.0/8")], [tcp(443)]))
+    world = cluster(pod("web", "app=web"), pod("db", "app=db"), allow, perhaps)
+    compiled = compile_cluster(world)
+    found = matrix(compiled, By.POD)
+    (view,) = (one for one in pod_views(compiled) if one.pod.key == key("db"))
+    ways = paths(found, {key("db")}).rows
+    assert any("80,443?" in line for line in matrix_lines(part(world, Focus())))
+    assert any(line.endswith("web   80,443?") for line in pod_lines(view, found))
+    assert ("default/pod/web", "default/pod/db", "80,443?") in [w.cells for w in ways]
 
 
 def test_a_focus_has_only_its_rows_and_columns() -> None:
