@@ -71,7 +71,7 @@ class Node:
         ):
             self._isolated = None
         self.realiser.realise(self.desired.follow(changes))
-        found = touched(changes, self.state.compiled, self.local)
+        found = touched(changes, self.state, self.local)
         if enforcement != self._enforcement:
             self._enforcement = enforcement
             self.realiser.realise(self.desired.enforce(enforcement))

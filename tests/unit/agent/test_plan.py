@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 from itertools import product
 from random import Random
 
+import pytest
 from hypothesis import given
 
 from churn import random_events
@@ -14,7 +16,7 @@ from ringfence.agent.enforcing.cut import Judge, Question, Site
 from ringfence.agent.plan import Touched, touched
 from ringfence.engine.compiler import selectable
 from ringfence.engine.following.changes import Changes
-from ringfence.engine.following.events import Event, Thing
+from ringfence.engine.following.events import Event, Kind, Thing
 from ringfence.engine.following.state import State
 from ringfence.model.flow import IPAddress, Protocol
 from ringfence.model.meta import ObjectKey
@@ -62,7 +64,7 @@ def test_every_connection_that_a_change_denies_is_looked_at(random: Random) -> N
         some = random.sample(asked, min(len(asked), 150))
         passed = [one for one in some if old.passes(one)]
         changes = state.apply(events)
-        found = touched(changes, state.compiled, local(state))
+        found = touched(changes, state, local(state))
         now = judge(state)
         looked_at = found.soon | found.later
         for one in passed:
@@ -77,7 +79,7 @@ def changed(state: State, *things: Thing | Event) -> Changes:
 
 
 def seen(state: State, changes: Changes) -> Touched:
-    return touched(changes, state.compiled, local(state))
+    return touched(changes, state, local(state))
 
 
 def test_a_policy_that_isolates_touches_its_local_pods() -> None:
@@ -95,6 +97,38 @@ def test_a_pod_that_comes_takes_its_address_and_touches_nothing() -> None:
     state = State(cluster(DB, OPEN_TO_WEB))
     found = seen(state, changed(state, WEB))
     assert found == Touched(taken=frozenset({WEB.addresses[0].packed}))
+
+
+def test_an_isolated_pod_that_gets_another_address_takes_what_began_there() -> None:
+    state = State(cluster(WEB, DB, CLOSED))
+    moved = replace(DB, addresses=(ip_address("10.0.0.9"),))
+    found = seen(state, changed(state, moved))
+    assert found.soon == {moved.addresses[0].packed}
+    assert found.later == {DB.addresses[0].packed}
+
+
+def test_a_pod_that_uses_its_nodes_network_by_now_is_looked_at() -> None:
+    state = State(cluster(WEB, DB))
+    found = seen(state, changed(state, replace(DB, host_network=True)))
+    assert found == Touched(frozenset({DB.addresses[0].packed}))
+
+
+def test_an_isolated_pod_that_comes_from_another_node_is_looked_at() -> None:
+    state = State(cluster(WEB, replace(DB, node="n2"), CLOSED))
+    found = seen(state, changed(state, DB))
+    assert found == Touched(frozenset({DB.addresses[0].packed}))
+
+
+@pytest.mark.parametrize("isolates", [True, False])
+def test_another_nodes_pod_with_the_same_address_counts_as_ones_own(
+    isolates: bool,
+) -> None:
+    # Both claim the address: it passes what each of them would let pass.
+    double = pod("double", "app=db", "10.0.0.1", node="n2")
+    state = State(cluster(WEB, double, *([] if isolates else [CLOSED])))
+    news = CLOSED if isolates else Event(Kind.POLICY, CLOSED.key)
+    found = seen(state, changed(state, news))
+    assert found == Touched(frozenset({WEB.addresses[0].packed}))
 
 
 def test_the_connections_of_a_pod_that_went_may_wait() -> None:
