@@ -215,11 +215,13 @@ class Loop:
 
     def _begin(self) -> None:
         """Program the node for the first time."""
+        # What was listed stays: nothing in it is garbage to look for, now or later.
+        gc.disable()
         first = cluster_of(self._intake.events()), self._intake.enforcement
         node = Node(self._config.node, first, self._kernel, self._metrics)
-        # What was listed stays: nothing in it is garbage to be looked for again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         touched = node.take_over()
         self._node = node
         self._health.have(_API)

@@ -157,8 +157,9 @@ class State:
             self._service(service.key, service)
         for node in cluster.nodes.values():
             self._node(node.name, node)
+        nothing = PodBefore(None, None)
         for pod in cluster.pods.values():
-            self._pod(pod.key, pod)
+            self._put(pod.key, self._enter(pod.key.namespace), nothing, pod)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -182,11 +183,16 @@ class State:
         before = PodBefore(old, self._group_of.get(key))
         self._journal.pods[key] = before
         place = self._places[key.namespace] if old else self._enter(key.namespace)
-        self._move(key, before.group, self._group(place, new))
-        self._claimed.change_pod(old, new)
-        self._replace(self._pods, key, new)
+        self._put(key, place, before, new)
         if new is None:
             self._leave(place)
+
+    def _put(
+        self, key: ObjectKey, place: Place, before: PodBefore, new: Pod | None
+    ) -> None:
+        self._move(key, before.group, self._group(place, new))
+        self._claimed.change_pod(before.pod, new)
+        self._replace(self._pods, key, new)
 
     def _move(self, pod: ObjectKey, old: Group | None, new: Group | None) -> None:
         if old is new:
@@ -254,11 +260,13 @@ class State:
         """Put or remove an object whose addresses show IP versions."""
         old = things.get(key)
         if old is not None:
-            self._versions.subtract(a.version for a in telling_addresses(old))
+            for address in telling_addresses(old):
+                self._versions[address.version] -= 1
         if new is None:
             del things[key]
             return
-        self._versions.update(a.version for a in telling_addresses(new))
+        for address in telling_addresses(new):
+            self._versions[address.version] += 1
         things[key] = new
 
     def _namespace(self, name: str, value: Namespace | None) -> None:
