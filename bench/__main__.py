@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.measure import Summary, Unexpected, measure
+from bench.measure import Summary, Unexpected, apart, measure
 from bench.promises import PROMISES, TRIALS, Promise, Trial
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +96,7 @@ def keep(promise: Promise, runs: int | None) -> bool:
     """Measure and print one promise; tell whether it is kept."""
     print(f"{promise.name:20}", end="", flush=True)
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
-        job = promise.prepare(Path(folder))
+        job = apart(lambda: promise.prepare(Path(folder)))
         try:
             summary = measure(
                 job.command, runs or promise.runs, cwd=ROOT, codes=job.codes

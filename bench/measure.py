@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Unexpected(Exception):  # noqa: N818 - it is an outcome of a program, not our error
@@ -58,8 +61,8 @@ def run_once(command: Sequence[str], *, cwd: Path, codes: frozenset[int]) -> Run
     """Run the command to its end; Unexpected unless its exit code is one of `codes`.
 
     A traceback is unexpected whatever the code. The peak is that of the largest process
-    of the command's tree, and no less than this process's own: the kernel counts what
-    a child held before it became the program.
+    of the command's tree, and no less than this process's own, since the kernel counts
+    what a child held before it became the program: whoever measures stays small.
     """
     with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
@@ -80,3 +83,15 @@ def run_once(command: Sequence[str], *, cwd: Path, codes: frozenset[int]) -> Run
         raise Unexpected(f"exit code {process.returncode}: {last}")
     # Linux counts ru_maxrss in KiB: getrusage(2).
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def apart(call: Callable[[], T]) -> T:
+    """Return what a call makes in a process of its own, which keeps what it held."""
+    here, there = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=lambda: there.send(call()))
+    child.start()
+    there.close()
+    made: T = here.recv()
+    child.join()
+    return made

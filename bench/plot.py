@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import log10
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.bare import large, write_json
-from bench.measure import run_once
+from bench.measure import apart, run_once
 from bench.promises import RINGFENCE
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +70,9 @@ def points(line: Line, runs: int) -> Iterator[Point]:
     """Yield the point of each size, printed as it is measured."""
     for pods in SIZES:
         with tempfile.TemporaryDirectory(prefix="ringfence-plot-") as folder:
-            manifest = write_json(Path(folder) / "list.json", large(pods, cut=line.cut))
+            place = Path(folder) / "list.json"
+            size = large(pods, cut=line.cut)
+            manifest = apart(partial(write_json, place, size))
             command = (
                 RINGFENCE,
                 "matrix",
