@@ -4,10 +4,12 @@
     python traffic.py flips ADDRESS PORT    a datagram a millisecond, each a new flow
     python traffic.py calls ADDRESS PORT    new TCP connections, one after the other
     python traffic.py knocks ADDRESS PORT   new flows, which nobody should hear
+    python traffic.py pour PORT             one TCP connection, on which only it speaks
+    python traffic.py drink ADDRESS PORT    one TCP connection, on which it only listens
     python traffic.py held ADDRESS PORT     one TCP connection, used all the time
     python traffic.py try ADDRESS PORT      one TCP connection, and at its end at once
 
-The last two may be told how many seconds without an answer are its end.
+The last three may be told how many seconds without an answer are its end.
 
 It says ``ready``, goes on until its input ends, calls and knocks at least a hundred
 times on however busy a machine, and then prints what it saw as one JSON document.
@@ -178,19 +180,16 @@ def knocks(address: str, port: int) -> Any:
 
 def held(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     """Use one connection; return when and how it ended, if it did."""
-    count = 0
     with socket.create_connection((address, port), _CALL_S) as sock:
         sock.settimeout(patience_s)
         ready()
-        while not over():
-            try:
-                exchange(sock)
-            except OSError as error:
-                ended = {"at": time.monotonic(), "error": type(error).__name__}
-                return {"count": count, "ended": ended}
-            count += 1
+
+        def turn() -> int:
+            exchange(sock)
             time.sleep(_TURN_S)
-    return {"count": count, "ended": None}
+            return 1
+
+        return turns(turn)
 
 
 def pour(port: int) -> Any:
@@ -200,34 +199,37 @@ def pour(port: int) -> Any:
     ) as listener:
         ready()
         sock, _ = listener.accept()
-    count = 0
     with sock:
         sock.settimeout(_CALL_S)
-        while not over():
-            try:
-                count += sock.send(b"x")
-            except OSError as error:
-                ended = {"at": time.monotonic(), "error": type(error).__name__}
-                return {"count": count, "ended": ended}
+
+        def turn() -> int:
+            sent = sock.send(b"x")
             time.sleep(_PERIOD_S)
-    return {"count": count, "ended": None}
+            return sent
+
+        return turns(turn)
 
 
 def drink(address: str, port: int, patience_s: float = _CALL_S) -> Any:
     """Listen on one connection and say nothing; return when and how it ended."""
-    count = 0
     with socket.create_connection((address, port), _CALL_S) as sock:
         sock.settimeout(patience_s)
         ready()
-        while not over():
-            try:
-                data = sock.recv(2048)
-            except OSError as error:
-                ended = {"at": time.monotonic(), "error": type(error).__name__}
-                return {"count": count, "ended": ended}
-            if not data:
-                break
-            count += len(data)
+        return turns(lambda: len(sock.recv(2048)))
+
+
+def turns(turn: Callable[[], int]) -> Any:
+    """Take turns until it is over, there is no more, or the connection ends."""
+    count = 0
+    while not over():
+        try:
+            more = turn()
+        except OSError as error:
+            ended = {"at": time.monotonic(), "error": type(error).__name__}
+            return {"count": count, "ended": ended}
+        if not more:
+            break
+        count += more
     return {"count": count, "ended": None}
 
 
