@@ -92,6 +92,14 @@ def agent(stage: Stage, config: Path, *flags: str) -> Faulty:
     return STARTED[-1]
 
 
+def ready_agent(stage: Stage, config: Path, *flags: str) -> Faulty:
+    """Return one that runs and is ready."""
+    fresh = agent(stage, config, *flags)
+    fresh.start()
+    fresh.await_ready()
+    return fresh
+
+
 def ended(agent: Faulty) -> str:
     """Start an agent that cannot go on; return what it said."""
     agent.start()
@@ -154,9 +162,7 @@ def test_a_server_that_does_not_answer(
 def test_a_server_that_goes_away_leaves_the_agent_ready(
     stage: Stage, api_server: ControlPlane
 ) -> None:
-    fresh = agent(stage, api_server.kubeconfig())
-    fresh.start()
-    fresh.await_ready()
+    fresh = ready_agent(stage, api_server.kubeconfig())
     kinds = [followed(of.kind) for of in FOLLOWED]
     assert all(map(fresh.metric, kinds))
     with stage.cut_off():
@@ -289,9 +295,7 @@ def test_a_table_of_somebody_else(stage: Stage, api_server: ControlPlane) -> Non
 def test_a_table_that_becomes_somebody_elses(
     stage: Stage, api_server: ControlPlane
 ) -> None:
-    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
-    fresh.start()
-    fresh.await_ready()
+    fresh = ready_agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
     on_node(stage, "nft", f"delete table inet ringfence; {FOREIGN}")
     words = ("is somebody else's",)
     await_truth(lambda: told(fresh, words), "the agent is not ready", fresh.said)
@@ -303,9 +307,7 @@ def test_a_table_that_becomes_somebody_elses(
 
 def test_meddling_is_found_and_repaired(stage: Stage, api_server: ControlPlane) -> None:
     stage.deny(SERVER)
-    fresh = agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
-    fresh.start()
-    fresh.await_ready()
+    fresh = ready_agent(stage, api_server.kubeconfig(), "--audit-interval", "1s")
     assert stage.shut(CLIENT, SERVER)
     on_node(stage, "nft", "insert rule inet ringfence ingress accept")
     stage.until(lambda: stage.shut(CLIENT, SERVER), "the rule is gone")
@@ -322,9 +324,7 @@ def test_a_table_that_is_gone_is_back_at_once_and_what_began_meanwhile_cut(
     stage: Stage, api_server: ControlPlane
 ) -> None:
     stage.deny(SERVER)
-    fresh = agent(stage, api_server.kubeconfig())
-    fresh.start()
-    fresh.await_ready()
+    fresh = ready_agent(stage, api_server.kubeconfig())
     audited = 'ringfence_ruleset_objects{kind="chains"}'
     stage.until(lambda: fresh.metric(audited) > 0, "the next audit is far away")
     os.kill(fresh.pid, signal.SIGSTOP)
@@ -341,9 +341,7 @@ def test_verify_tells_a_difference_from_none_and_from_no_way_to_tell(
     stage: Stage, api_server: ControlPlane
 ) -> None:
     stage.deny(SERVER)
-    fresh = agent(stage, api_server.kubeconfig())
-    fresh.start()
-    fresh.await_ready()
+    fresh = ready_agent(stage, api_server.kubeconfig())
     fresh.terminate()
 
     def verify(user: str = "admin") -> tuple[int, str]:

@@ -59,7 +59,7 @@ class Pace:
     ``forbidden``: after a missing right. ``empty``: watches that told nothing, in a
     row, after which the list is taken anew; ``silent``: how long one takes to tell
     nothing that counts for all of them, for the version that it waits for may be one
-    that a restored server is years from. ``rest``: how long what is of no hurry waits
+    that a restored server is far from. ``rest``: how long what is of no hurry waits
     for others.
     """
 
